@@ -1,0 +1,63 @@
+"""Base class of every block."""
+
+import inspect
+from typing import Any, ClassVar
+
+from amaranth import Module
+from amaranth.lib import wiring
+
+from sluice.params import Parameter
+
+__all__ = ["Block"]
+
+
+class Block(wiring.Component):
+    """A component with promises: its tests check them and its datasheet prints them.
+
+    A subclass lists its parameters in ``PARAMETERS`` and gives them as keyword-only arguments of
+    ``__init__``, which calls :meth:`check` with all of them before anything else.
+
+    Attributes
+    ----------
+    PARAMETERS : tuple of Parameter
+        Name, range and meaning of each parameter, in the order of ``__init__``.
+    latency : int, cycles
+        From the input beat that completes a result, to that result being offered.
+    interval : int, cycles
+        Between accepted beats when neither side stalls.
+    """
+
+    PARAMETERS: ClassVar[tuple[Parameter, ...]] = ()
+    latency: int
+    interval: int
+
+    def check(self, **values: Any) -> None:
+        """Check every parameter and keep it as an attribute of the same name.
+
+        Raises
+        ------
+        TypeError, ValueError
+            Naming the parameter and its legal values.
+        """
+        for parameter in self.PARAMETERS:
+            setattr(self, parameter.name, parameter.check(values.pop(parameter.name)))
+        if values:
+            raise TypeError(f"{type(self).__name__} does not declare {', '.join(values)}")
+
+    @classmethod
+    def defaults(cls) -> dict[str, Any]:
+        """Return the default of every parameter that has one."""
+        signature = inspect.signature(cls.__init__).parameters
+        return {
+            p.name: signature[p.name].default
+            for p in cls.PARAMETERS
+            if signature[p.name].default is not inspect.Parameter.empty
+        }
+
+    @property
+    def parameters(self) -> dict[str, Any]:
+        """The values this block was made with."""
+        return {p.name: getattr(self, p.name) for p in self.PARAMETERS}
+
+    def elaborate(self, platform: Any) -> Module:
+        raise NotImplementedError

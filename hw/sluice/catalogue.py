@@ -1,0 +1,269 @@
+"""Every public block by name: one place to register a block.
+
+The command line, the tests, the datasheets and the measurements iterate over ``CATALOGUE``. Entries
+name their classes and models as ``module:attribute``, so that reading the list imports none of them.
+"""
+
+import difflib
+import importlib
+import inspect
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from sluice.block import Block
+
+__all__ = ["CATALOGUE", "Entry", "RequestError", "find_block", "load"]
+
+
+class RequestError(ValueError):
+    """A request that cannot be met as it stands: one line that names the thing and the remedy."""
+
+
+def load(reference: str) -> Any:
+    """Return what ``module:attribute`` names."""
+    module, _, attribute = reference.partition(":")
+    return getattr(importlib.import_module(module), attribute)
+
+
+@dataclass(frozen=True)
+class Entry:
+    """One block.
+
+    Attributes
+    ----------
+    name : str
+        What the command line calls it.
+    block : str
+        ``module:class``.
+    summary : str
+        One line.
+    group : str
+        Part of the data's path it belongs to.
+    bench : str
+        ``module:class`` of its :class:`sluice_sim.bench.Bench`.
+    proof : str
+        ``module:function`` that puts the block between monitors and assertions.
+    golden : str
+        ``module:function`` of its golden model; empty where the bench states the whole function.
+    systems : tuple of str
+        Codes of the published systems it belongs to.
+    presets : mapping of name to parameters
+        ``default`` is what its datasheet measures.
+    cases : tuple of parameters
+        What the regression runs besides the presets; the smallest legal set is among them.
+    proofs : tuple of parameters
+        What is proven: small enough to prove, large enough to be the general case.
+    mutants : mapping
+        The parameters under which its mutants are made.
+    """
+
+    name: str
+    block: str
+    summary: str
+    group: str
+    bench: str
+    proof: str
+    golden: str = ""
+    systems: tuple[str, ...] = ()
+    presets: Mapping[str, Mapping[str, Any]] = field(default_factory=lambda: {"default": {}})
+    cases: tuple[Mapping[str, Any], ...] = ()
+    proofs: tuple[Mapping[str, Any], ...] = ({},)
+    mutants: Mapping[str, Any] = field(default_factory=dict)
+
+    @property
+    def cls(self) -> type[Block]:
+        return load(self.block)
+
+    def make(self, preset: str = "default", **changes: Any) -> Block:
+        """Return the block with the parameters of ``preset``, changed as given.
+
+        Raises
+        ------
+        RequestError
+            Naming the preset, the parameter or the value that is wrong, and the legal ones.
+        """
+        if preset not in self.presets:
+            raise RequestError(
+                f"{self.name} has no preset {preset!r}: there are {' '.join(self.presets)}"
+            )
+        known = {p.name for p in self.cls.PARAMETERS}
+        for name in changes:
+            if name not in known:
+                near = difflib.get_close_matches(name, known, 1)
+                hint = f"; did you mean {near[0]}?" if near else ""
+                raise RequestError(
+                    f"{self.name} has no parameter {name!r}: "
+                    f"there are {' '.join(sorted(known))}{hint}"
+                )
+        try:
+            return self.cls(**{**self.presets[preset], **changes})
+        except (TypeError, ValueError) as e:
+            raise RequestError(f"{self.name}: {e}") from e
+
+    def parse(self, settings: Mapping[str, str]) -> dict[str, Any]:
+        """Return the parameters that texts from a command line stand for."""
+        parameters = {p.name: p for p in self.cls.PARAMETERS}
+        values: dict[str, Any] = {}
+        for name, text in settings.items():
+            try:
+                values[name] = parameters[name].parse(text) if name in parameters else text
+            except (TypeError, ValueError) as e:
+                raise RequestError(f"{self.name}: {e}") from e
+        return values
+
+    def variants(self) -> Iterator[tuple[str, Mapping[str, Any]]]:
+        """Yield a label and the parameters of every preset and every case."""
+        yield from self.presets.items()
+        for k, case in enumerate(self.cases):
+            yield f"case{k}", case
+
+    @property
+    def docstring(self) -> str:
+        return inspect.getdoc(self.cls) or ""
+
+
+def _stream(name: str, cls: str, summary: str, **more: Any) -> Entry:
+    return Entry(
+        name,
+        f"sluice.stream:{cls}",
+        summary,
+        group="stream",
+        bench=f"sluice_sim.bench.streams:{cls}Bench",
+        proof=f"sluice_sim.formal.streams:prove_{name}",
+        **more,
+    )
+
+
+_SMALL, _ODD = {"shape": "bitx1"}, {"shape": "int4x3"}
+
+_ENTRIES = (
+    _stream(
+        "register_slice",
+        "RegisterSlice",
+        "one register between two streams",
+        cases=(_SMALL, _ODD),
+        proofs=({"shape": "bitx2"},),
+        mutants={"shape": "int4x2"},
+    ),
+    _stream(
+        "skid_buffer",
+        "SkidBuffer",
+        "two places between two streams, ready registered",
+        cases=(_SMALL, _ODD),
+        proofs=({"shape": "bitx2"},),
+        mutants={"shape": "int4x2"},
+    ),
+    _stream(
+        "fifo",
+        "Fifo",
+        "queue in memory, any depth",
+        cases=(
+            {"shape": "bitx1", "depth": 1},
+            {"shape": "int4x3", "depth": 2},
+            {"shape": "fp32x2", "depth": 3},
+            {"shape": "int8x4", "depth": 100},
+        ),
+        proofs=({"shape": "bitx1", "depth": 1}, {"shape": "bitx1", "depth": 3}),
+        mutants={"shape": "int4x2", "depth": 5},
+    ),
+    _stream(
+        "fork",
+        "Fork",
+        "every beat to every output, each at its own pace",
+        cases=({"shape": "bitx1", "outputs": 1}, {"shape": "int4x3", "outputs": 5}),
+        proofs=({"shape": "bitx2", "outputs": 3},),
+        mutants={"shape": "int4x2", "outputs": 3},
+    ),
+    _stream(
+        "join",
+        "Join",
+        "one beat of each input, side by side",
+        cases=({"shape": "bitx1", "inputs": 1}, {"shape": "int4x3", "inputs": 5}),
+        proofs=({"shape": "bitx2", "inputs": 3},),
+        mutants={"shape": "int4x2", "inputs": 3},
+    ),
+    _stream(
+        "arbiter",
+        "Arbiter",
+        "several streams take turns on one, round robin or by priority",
+        presets={"default": {}, "priority": {"policy": "priority"}},
+        cases=(
+            {"shape": "int4x1", "inputs": 1},
+            {"shape": "int4x3", "inputs": 5, "packets": False},
+            {"shape": "int8x1", "inputs": 3, "packets": False, "policy": "priority"},
+        ),
+        proofs=(
+            {"shape": "bitx2", "inputs": 3},
+            {"shape": "bitx2", "inputs": 3, "policy": "priority", "packets": False},
+        ),
+        mutants={"shape": "int4x2", "inputs": 3},
+    ),
+    _stream(
+        "demux",
+        "Demux",
+        "each packet to the output that the settings name",
+        cases=({"shape": "bitx1", "outputs": 1}, {"shape": "int4x3", "outputs": 5}),
+        proofs=({"shape": "bitx2", "outputs": 3},),
+        mutants={"shape": "int4x2", "outputs": 3},
+    ),
+    _stream(
+        "widen",
+        "Widen",
+        "gather narrow beats into wide ones",
+        cases=({"shape": "bitx1", "ratio": 1}, {"shape": "int4x3", "ratio": 5}),
+        proofs=({"shape": "bitx2", "ratio": 3},),
+        mutants={"shape": "int4x2", "ratio": 3},
+    ),
+    _stream(
+        "narrow",
+        "Narrow",
+        "send wide beats as narrow ones",
+        cases=({"shape": "bitx1", "ratio": 1}, {"shape": "int4x3", "ratio": 5}),
+        proofs=({"shape": "bitx2", "ratio": 3},),
+        mutants={"shape": "int4x2", "ratio": 3},
+    ),
+    _stream(
+        "packet_counter",
+        "PacketCounter",
+        "count beats, packets and stalls of a stream",
+        cases=({"shape": "bitx1", "width": 1}, {"shape": "int4x3", "width": 5}),
+        proofs=({"shape": "bitx2", "width": 4},),
+        mutants={"shape": "int4x2", "width": 6},
+    ),
+    _stream(
+        "packet_splitter",
+        "PacketSplitter",
+        "end a packet after so many beats",
+        cases=({"shape": "bitx1", "max_beats": 1}, {"shape": "int4x3", "max_beats": 5}),
+        proofs=({"shape": "bitx2", "max_beats": 3},),
+        mutants={"shape": "int4x2", "max_beats": 5},
+    ),
+    _stream(
+        "axi_stream_slave",
+        "AxiStreamSlave",
+        "AXI4-Stream in, beats out",
+        cases=({"shape": "bitx1"}, {"shape": "tf32x3"}),
+        proofs=({"shape": "int16x2"},),
+        mutants={"shape": "int16x2"},
+    ),
+    _stream(
+        "axi_stream_master",
+        "AxiStreamMaster",
+        "beats in, AXI4-Stream out",
+        cases=({"shape": "bitx1"}, {"shape": "tf32x3"}),
+        proofs=({"shape": "int4x2"},),
+        mutants={"shape": "int16x2"},
+    ),
+)
+
+CATALOGUE: dict[str, Entry] = {entry.name: entry for entry in _ENTRIES}
+
+
+def find_block(name: str) -> Entry:
+    """Return the entry called ``name``, or raise :class:`RequestError` with the near misses."""
+    if name not in CATALOGUE:
+        near = difflib.get_close_matches(name.replace("-", "_"), CATALOGUE, 1)
+        hint = f" did you mean {near[0]}?" if near else ""
+        raise RequestError(f"no block {name!r};{hint} `sluice list` prints all {len(CATALOGUE)}")
+    return CATALOGUE[name]

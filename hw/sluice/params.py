@@ -1,0 +1,110 @@
+"""Declared parameters: one object per parameter checks it, parses it and describes it."""
+
+import operator
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, SupportsIndex
+
+__all__ = ["Choice", "Flag", "Int", "Parameter", "check_int"]
+
+
+def check_int(name: str, value: SupportsIndex, *, lo: int, hi: int | None = None) -> int:
+    """Return ``value`` as an ``int``, or raise an error that names the parameter and its range.
+
+    Raises
+    ------
+    TypeError
+        If ``value`` is not an integer (a ``bool`` is refused too).
+    ValueError
+        If ``value`` is outside ``lo..hi`` (both inclusive; no upper limit when ``hi`` is ``None``).
+    """
+    limit = f"an integer in {lo}..{hi}" if hi is not None else f"an integer >= {lo}"
+    if isinstance(value, bool):
+        raise TypeError(f"{name} must be {limit}, not {value!r}")
+    try:
+        number = operator.index(value)
+    except TypeError as e:
+        raise TypeError(f"{name} must be {limit}, not {value!r}") from e
+    if number < lo or (hi is not None and number > hi):
+        raise ValueError(f"{name} must be {limit}, not {number}")
+    return number
+
+
+@dataclass(frozen=True)
+class Parameter:
+    """One keyword-only parameter of a block: its name and meaning, and what values it takes."""
+
+    name: str
+    meaning: str
+
+    @property
+    def range(self) -> str:
+        """The legal values, for people."""
+        raise NotImplementedError
+
+    def check(self, value: Any) -> Any:
+        """Return ``value`` in its normal form, or raise ``TypeError`` or ``ValueError``."""
+        raise NotImplementedError
+
+    def parse(self, text: str) -> Any:
+        """Return the value that ``text`` (from a command line) stands for."""
+        return self.check(text)
+
+
+@dataclass(frozen=True)
+class Int(Parameter):
+    """An integer in ``lo..hi``, both inclusive; ``hi=None`` leaves it open."""
+
+    lo: int
+    hi: int | None = None
+    unit: str = ""
+
+    @property
+    def range(self) -> str:
+        return f"{self.lo}..{self.hi}" if self.hi is not None else f">= {self.lo}"
+
+    def check(self, value: Any) -> int:
+        return check_int(self.name, value, lo=self.lo, hi=self.hi)
+
+    def parse(self, text: str) -> int:
+        try:
+            number = int(text, 0)
+        except ValueError:
+            return self.check(text)
+        return self.check(number)
+
+
+@dataclass(frozen=True)
+class Choice(Parameter):
+    """One of a few words."""
+
+    options: Sequence[str]
+
+    @property
+    def range(self) -> str:
+        return " ".join(self.options)
+
+    def check(self, value: Any) -> str:
+        if not isinstance(value, str):
+            raise TypeError(f"{self.name} must be one of {self.range}, not {value!r}")
+        if value not in self.options:
+            raise ValueError(f"{self.name} must be one of {self.range}, not {value!r}")
+        return value
+
+
+@dataclass(frozen=True)
+class Flag(Parameter):
+    """True or false."""
+
+    @property
+    def range(self) -> str:
+        return "true false"
+
+    def check(self, value: Any) -> bool:
+        if not isinstance(value, bool):
+            raise TypeError(f"{self.name} must be true or false, not {value!r}")
+        return value
+
+    def parse(self, text: str) -> bool:
+        words = {"true": True, "1": True, "yes": True, "false": False, "0": False, "no": False}
+        return self.check(words.get(text.lower(), text))

@@ -1,0 +1,46 @@
+"""The payload and the handshake: the only place where ``ready`` and ``valid`` are made."""
+
+from sluice.stream.arbiter import Arbiter
+from sluice.stream.axi_stream import (
+    AxiStreamMaster,
+    AxiStreamSlave,
+    axi_stream_members,
+    element_bytes,
+)
+from sluice.stream.beat import Beat, Payload, beat_signature
+from sluice.stream.demux import Demux
+from sluice.stream.fifo import Fifo
+from sluice.stream.fork import Fork
+from sluice.stream.join import Join
+from sluice.stream.narrow import Narrow
+from sluice.stream.packet_counter import PacketCounter
+from sluice.stream.packet_splitter import PacketSplitter
+from sluice.stream.pipeline import Pipeline, delay
+from sluice.stream.register_slice import RegisterSlice
+from sluice.stream.settings import sample_settings
+from sluice.stream.skid_buffer import SkidBuffer
+from sluice.stream.widen import Widen
+
+__all__ = [
+    "Arbiter",
+    "AxiStreamMaster",
+    "AxiStreamSlave",
+    "Beat",
+    "Demux",
+    "Fifo",
+    "Fork",
+    "Join",
+    "Narrow",
+    "PacketCounter",
+    "PacketSplitter",
+    "Payload",
+    "Pipeline",
+    "RegisterSlice",
+    "SkidBuffer",
+    "Widen",
+    "axi_stream_members",
+    "beat_signature",
+    "delay",
+    "element_bytes",
+    "sample_settings",
+]

@@ -1,0 +1,114 @@
+"""A queue in memory."""
+
+from typing import Any
+
+from amaranth import Module, Mux, Signal
+from amaranth.lib import memory, stream
+from amaranth.lib.wiring import In, Out
+
+from sluice.block import Block
+from sluice.params import Int
+from sluice.stream.beat import Payload
+
+__all__ = ["Fifo"]
+
+
+class Fifo(Block):
+    """First in, first out: up to ``depth`` beats in a memory.
+
+    Parameters
+    ----------
+    shape : shape
+        Payload of both streams.
+    depth : int, >= 1
+        Beats held.
+
+    Members
+    -------
+    i : In(stream.Signature(shape))
+    o : Out(stream.Signature(shape))
+    level : Out(range(depth + 1))
+        Beats held in this cycle.
+
+    Attributes
+    ----------
+    latency : 2 cycles
+        One to write the memory, one to read it into its output register.
+    interval : 1 cycle
+        From a depth of 3; a depth of 2 takes two beats every three cycles, a depth of 1 one.
+
+    Notes
+    -----
+    ``i.ready`` and ``o.valid`` are registers, and the payload is the memory's output register, so
+    that the memory may be LUT RAM or block RAM. Reset empties the queue.
+
+    Raises
+    ------
+    TypeError, ValueError
+        If a parameter is not of its type or out of its range.
+    """
+
+    i: stream.Interface
+    o: stream.Interface
+    level: Signal
+    latency = 2
+
+    PARAMETERS = (
+        Payload("shape", "payload of both streams"),
+        Int("depth", "beats held", 1, 65536, "beats"),
+    )
+
+    def __init__(self, *, shape: Any = "bf16x8", depth: int = 16):
+        self.check(shape=shape, depth=depth)
+        self.shape: Any
+        self.depth: int
+        self.interval = max(1, 4 - self.depth) if self.depth != 2 else 1.5
+        super().__init__(
+            {
+                "i": In(stream.Signature(self.shape)),
+                "o": Out(stream.Signature(self.shape)),
+                "level": Out(range(self.depth + 1)),
+            }
+        )
+
+    def elaborate(self, platform: Any) -> Module:
+        m = Module()
+        # A memory of one row has an address of no bits, which Verilog cannot express.
+        rows = max(2, self.depth)
+        m.submodules.memory = store = memory.Memory(shape=self.shape, depth=rows, init=[])
+        write, read = store.write_port(), store.read_port()
+
+        def after(pointer: Signal) -> Any:
+            return Mux(pointer == self.depth - 1, 0, pointer + 1)
+
+        push, pop, arrived = Signal(), Signal(), Signal()
+        writing, reading, reading_next = Signal(range(rows)), Signal(range(rows)), Signal(range(rows))
+        # Beats that the read port can see: a beat written in this cycle is not among them.
+        visible, visible_next = Signal.like(self.level), Signal.like(self.level)
+        level_next = Signal.like(self.level)
+        room = Signal(init=1)
+
+        m.d.comb += [
+            self.i.ready.eq(room),
+            push.eq(self.i.valid & self.i.ready),
+            pop.eq(self.o.valid & self.o.ready),
+            write.addr.eq(writing),
+            write.data.eq(self.i.payload),
+            write.en.eq(push),
+            reading_next.eq(Mux(pop, after(reading), reading)),
+            read.addr.eq(reading_next),
+            self.o.payload.eq(read.data),
+            level_next.eq(self.level + push - pop),
+            visible_next.eq(visible + arrived - pop),
+        ]
+        with m.If(push):
+            m.d.sync += writing.eq(after(writing))
+        m.d.sync += [
+            reading.eq(reading_next),
+            arrived.eq(push),
+            self.level.eq(level_next),
+            visible.eq(visible_next),
+            room.eq(level_next != self.depth),
+            self.o.valid.eq(visible_next != 0),
+        ]
+        return m

@@ -1,0 +1,75 @@
+"""Several streams into one, beat by beat."""
+
+from typing import Any
+
+from amaranth import Cat, Module
+from amaranth.lib import data, stream
+from amaranth.lib.wiring import In, Out
+
+from sluice.block import Block
+from sluice.params import Int
+from sluice.stream.beat import Payload
+
+__all__ = ["Join"]
+
+
+class Join(Block):
+    """Put the beats of all inputs, one of each, side by side.
+
+    Parameters
+    ----------
+    shape : shape
+        Payload of every input.
+    inputs : int, 1..32
+
+    Members
+    -------
+    i : In(stream.Signature(shape)).array(inputs)
+    o : Out(stream.Signature(ArrayLayout(shape, inputs)))
+
+    Attributes
+    ----------
+    latency : 0 cycles
+    interval : 1 cycle
+
+    Notes
+    -----
+    ``i[k].ready`` depends on every ``valid`` and on ``o.ready`` in the same cycle.
+
+    Raises
+    ------
+    TypeError, ValueError
+        If a parameter is not of its type or out of its range.
+    """
+
+    i: Any
+    o: stream.Interface
+    latency = 0
+    interval = 1
+
+    PARAMETERS = (
+        Payload("shape", "payload of every input"),
+        Int("inputs", "streams that are joined", 1, 32),
+    )
+
+    def __init__(self, *, shape: Any = "bf16x8", inputs: int = 2):
+        self.check(shape=shape, inputs=inputs)
+        self.shape: Any
+        self.inputs: int
+        joined = data.ArrayLayout(self.shape, self.inputs)
+        super().__init__(
+            {
+                "i": In(stream.Signature(self.shape)).array(self.inputs),
+                "o": Out(stream.Signature(joined)),
+            }
+        )
+
+    def elaborate(self, platform: Any) -> Module:
+        m = Module()
+        m.d.comb += self.o.valid.eq(Cat(i.valid for i in self.i).all())
+        for k, i in enumerate(self.i):
+            m.d.comb += [
+                self.o.payload[k].eq(i.payload),
+                i.ready.eq(self.o.valid & self.o.ready),
+            ]
+        return m

@@ -1,0 +1,150 @@
+"""The cocotb bench of every block: its :class:`sluice_sim.bench.Bench` supplies the contents.
+
+``SLUICE_BLOCK`` names the block and ``SLUICE_PARAMETERS`` (JSON) how it was made.
+"""
+
+import json
+import os
+import random
+
+import cocotb
+import numpy as np
+from cocotb.triggers import ClockCycles, RisingEdge
+
+from sluice.catalogue import find_block, load
+from sluice.export import ports_of
+from sluice_sim.bench.ports import StreamPort, start_clock_and_reset
+from sluice_sim.bench.spec import Scenario
+
+# Cycles without a transfer after which nothing more is expected, and after which a stuck input is
+# a failure. Random stalls of one half are never that long.
+QUIET, PATIENCE = 100, 1000
+
+
+class Run:
+    """The design with a port object per stream."""
+
+    def __init__(self, dut, *, active: float, seed_shift: int = 0):
+        entry = find_block(os.environ["SLUICE_BLOCK"])
+        self.dut = dut
+        self.block = entry.cls(**json.loads(os.environ["SLUICE_PARAMETERS"]))
+        self.bench = load(entry.bench)(self.block)
+        self.rng = random.Random(cocotb.RANDOM_SEED + seed_shift)
+        self.gen = np.random.default_rng(self.rng.getrandbits(32))
+        self.active = active
+        self.ports: dict[str, StreamPort] = {}
+        self.config_width = 0
+        self.tasks: list = []
+
+    async def start(self, scenario: Scenario) -> None:
+        """Drive every input low, reset, and watch every stream."""
+        dut = self.dut
+        streams = [*scenario.inputs, *scenario.expected]
+        for name in streams:
+            self.ports[name] = StreamPort(dut, name, rng=self.rng, active=self.active)
+        for port in ports_of(self.block):
+            if port.is_input and port.width:
+                getattr(dut, port.name).value = 0
+            if port.is_input and port.name == "config":
+                self.config_width = port.width
+        await start_clock_and_reset(dut)
+        for port in self.ports.values():
+            cocotb.start_soon(port.watch(dut.rst))
+
+    def settings(self, value: int | None) -> None:
+        """Show the settings of a packet, or noise where no packet may look at them."""
+        if self.config_width:
+            noise = self.rng.getrandbits(self.config_width)
+            self.dut.config.value = noise if value is None else value
+
+    async def play(self, scenario: Scenario) -> dict[str, list[int]]:
+        """Send everything, receive everything, and wait for what must not come."""
+        for task in self.tasks:
+            task.cancel()
+        for port in self.ports.values():
+            port.words.clear()
+            port.moved.clear()
+        self.tasks = [
+            cocotb.start_soon(self.ports[name].receive()) for name in scenario.expected
+        ]
+        senders = []
+        for k, (name, words) in enumerate(scenario.inputs.items()):
+            hook = (self.settings,) if k == 0 else ()
+            senders.append(cocotb.start_soon(self.ports[name].send(words, *hook)))
+        self.tasks += senders
+        quiet, moved = 0, -1
+        while quiet < QUIET or not all(task.done() for task in senders):
+            await RisingEdge(self.dut.clk)
+            before, moved = moved, sum(len(port.moved) for port in self.ports.values())
+            quiet = quiet + 1 if moved == before else 0
+            assert quiet < PATIENCE, "a beat is offered, and none has moved for too long"
+        return {name: self.ports[name].words for name in scenario.expected}
+
+    def compare_signals(self, scenario: Scenario) -> None:
+        for name, expected in scenario.signals.items():
+            got = int(getattr(self.dut, name).value)
+            assert got == expected, f"{name} is {got:#x}, expected {expected:#x}"
+
+    async def run(self, kind: str) -> Scenario:
+        scenario = self.bench.scenario(kind, self.gen)
+        await self.start(scenario)
+        self.bench.compare(await self.play(scenario), scenario)
+        self.compare_signals(scenario)
+        return scenario
+
+
+@cocotb.test(timeout_time=20, timeout_unit="ms")
+@cocotb.parametrize(active=[1.0, 0.5])
+async def random_packets(dut, active):
+    """Random packets, with and without stalls on all sides, equal the golden model."""
+    await Run(dut, active=active).run("random")
+
+
+@cocotb.test(timeout_time=20, timeout_unit="ms")
+async def extremes(dut):
+    """The ends of every range, with stalls on all sides, equal the golden model."""
+    await Run(dut, active=0.7).run("extremes")
+
+
+@cocotb.test(timeout_time=20, timeout_unit="ms")
+async def latency_and_interval(dut):
+    """Without stalls the block keeps its promises of latency and interval."""
+    run = Run(dut, active=1.0)
+    scenario = await run.run("rate")
+    i = run.ports[next(iter(scenario.inputs))].moved
+    o = run.ports[next(iter(scenario.expected))].moved
+    pairs = list(run.bench.latency_pairs(len(i), len(o)))
+    waits = {o[b] - i[a] for a, b in pairs[:1]}
+    assert waits == {run.block.latency}, f"latency {waits}, promised {run.block.latency}"
+    if len(i) > 8:
+        # The first beats fill the buffers faster than the steady state drains them.
+        half = len(i) // 2
+        interval = (i[-1] - i[half]) / (len(i) - 1 - half)
+        promised = run.block.interval
+        assert abs(interval - promised) < 1 / (len(i) - half), (
+            f"interval {interval}, promised {promised}"
+        )
+
+
+@cocotb.test(timeout_time=20, timeout_unit="ms")
+async def reset_midway(dut):
+    """A reset among beats on the way leaves nothing behind."""
+    run = Run(dut, active=0.6)
+    first = run.bench.scenario("random", run.gen)
+    await run.start(first)
+    for name in first.expected:
+        run.tasks.append(cocotb.start_soon(run.ports[name].receive()))
+    for k, (name, words) in enumerate(first.inputs.items()):
+        hook = (run.settings,) if k == 0 else ()
+        run.tasks.append(cocotb.start_soon(run.ports[name].send(words, *hook)))
+    await ClockCycles(dut.clk, run.rng.randrange(5, 40))
+    for task in run.tasks:
+        task.cancel()
+    dut.rst.value = 1
+    for name in first.inputs:
+        run.ports[name].valid.value = 0
+    await ClockCycles(dut.clk, 2)
+    dut.rst.value = 0
+    second = run.bench.scenario("random", run.gen)
+    run.bench.compare(await run.play(second), second)
+    run.compare_signals(second)

