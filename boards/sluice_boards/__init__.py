@@ -1,0 +1,1 @@
+"""Boards: pins, vendor primitives and bitstream builds for the blocks of sluice."""
