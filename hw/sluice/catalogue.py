@@ -255,6 +255,32 @@ _ENTRIES = (
         proofs=({"shape": "int4x2"},),
         mutants={"shape": "int16x2"},
     ),
+    Entry(
+        "masking",
+        "sluice.masking:Masking",
+        "replace masked elements; masks generated from indices or read from a stream",
+        group="masking",
+        systems=("M4",),
+        golden="sluice_sim.golden.masking:mask_rows",
+        bench="sluice_sim.bench.masking:MaskingBench",
+        proof="sluice_sim.formal.masking:prove_masking",
+        presets={
+            "default": {},
+            "full": {"segments": 8, "external": True, "mask_output": True},
+            "small": {"element": "int8", "lanes": 2, "terms": 1, "index_bits": 8},
+        },
+        cases=(
+            {"element": "int4", "lanes": 1, "terms": 1, "index_bits": 4},
+            {"element": "fp8_e4m3", "lanes": 3, "terms": 3, "segments": 3, "index_bits": 6},
+            {"element": "fp32", "lanes": 5, "external": True, "mask_ratio": 1, "terms": 1},
+            {"element": "fp16", "lanes": 4, "external": True, "mask_ratio": 8, "segments": 1},
+            {"element": "bf16", "lanes": 16, "mask_output": True, "terms": 4},
+        ),
+        proofs=(
+            {"element": "uint4", "lanes": 2, "terms": 1, "index_bits": 4},
+        ),
+        mutants={"element": "int4", "lanes": 2, "terms": 2, "index_bits": 5, "segments": 2},
+    ),
 )
 
 CATALOGUE: dict[str, Entry] = {entry.name: entry for entry in _ENTRIES}

@@ -1,6 +1,7 @@
 """From a block to Verilog, and the names that Verilog gives to its ports."""
 
 import os
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
@@ -12,6 +13,11 @@ from amaranth.lib import stream, wiring
 from amaranth.hdl._ir import PortDirection
 
 from sluice.block import Block
+
+# Yosys puts this register into every `always @*` so that the block runs once when a simulation
+# starts. Icarus sets it before the blocks begin to wait, and outputs whose inputs keep their first
+# values would stay undefined. A change in the first time step wakes them.
+_WAKE = re.compile(r"^  reg (\\\$auto\$verilog_backend\S+ ) = 0;$", re.MULTILINE)
 
 __all__ = ["Port", "StreamPort", "ports_of", "streams_of", "to_rtlil", "to_verilog"]
 
@@ -95,4 +101,5 @@ def to_verilog(block: Block, name: str) -> str:
     """
     os.environ["AMARANTH_USE_YOSYS"] = "builtin"
     m, ports = _top(block)
-    return verilog.convert(m, name=name, ports=ports, emit_src=False)
+    text = verilog.convert(m, name=name, ports=ports, emit_src=False)
+    return _WAKE.sub(r"  reg \1 = 0;\n  initial \1 <= 1;", text)

@@ -1,0 +1,293 @@
+"""The masking circuit."""
+
+from typing import Any
+
+from amaranth import Cat, Module, Mux, Signal, Value
+from amaranth.lib import data, stream
+from amaranth.lib.wiring import In, Out
+
+from sluice.block import Block
+from sluice.formats import FORMATS, find_format
+from sluice.masking.external import MaskAligner
+from sluice.masking.generator import IndexCounter, SegmentCounter, add_term, lane_bits
+from sluice.masking.settings import Alternative, Kind, Operation, masking_layout
+from sluice.params import Choice, Flag, Int
+from sluice.stream import Beat, Fork, sample_settings
+
+__all__ = ["Masking"]
+
+
+class Masking(Block):
+    """Replace the elements of a matrix that a mask does not pass by an alternative value.
+
+    A packet is one row; a matrix is ``config.rows`` packets. The mask of row ``r`` is made from
+    indices, or read from a stream of bits, or both: the terms are worked off from the first to
+    the last, ``mask = mask op term``. An element passes where the mask is one.
+
+    Parameters
+    ----------
+    element : format
+        Of the data. Elements are not looked at, so NaN and infinity neither pass nor spread
+        where they are masked.
+    lanes : int, 1..64
+        Elements per beat.
+    terms : int, 1..4
+        Generators that can be joined.
+    index_bits : int, 4..24
+        Bits of a row or column index.
+    segments : int, 0..32
+        Segment lengths that the settings hold; none leaves the block-diagonal generator out.
+    external : bool
+        With a stream of mask bits.
+    mask_ratio : int, 1..32
+        ``lanes * mask_ratio`` bits arrive per beat of that stream.
+    mask_output : bool
+        With a stream that carries the mask, for the backward pass.
+
+    Members
+    -------
+    i : In(stream.Signature(Beat(element, lanes)))
+    i_mask : In(stream.Signature(Beat(bit, lanes * mask_ratio)))
+        If ``external``. A packet holds the bits of whole rows without gaps; see
+        :class:`MaskAligner`.
+    o : Out(stream.Signature(Beat(element, lanes)))
+    o_mask : Out(stream.Signature(Beat(bit, lanes)))
+        If ``mask_output``: the mask of every beat of ``o``, with the same ``keep`` and ``last``.
+    config : In(masking_layout(...))
+        Sampled at the first beat of a row. ``rows`` zero means 2**index_bits. Segment lengths must
+        stay the same for a matrix.
+    status : Out(StructLayout({"mask_short": 1, "too_long": 1, "empty_row": 1}))
+        Sticky: a mask packet ended inside a row (its missing bits are zero); a row was longer than
+        2**index_bits columns; a row had no element that passes (all of it is the alternative, of
+        which a softmax makes equal shares, or NaN for minus infinity).
+
+    Attributes
+    ----------
+    latency : 3 cycles
+    interval : 1 cycle
+
+    Notes
+    -----
+    ``i.ready`` depends on ``o.ready`` in the same cycle. In formats without infinity the
+    alternative ``minus_infinity`` is the lowest finite value. Reset drops what is on the way and
+    begins a matrix.
+
+    Method: WO2023229679A1 and US12346277 (masking multiplexer, mask selection, generated masks).
+    Golden model: :func:`sluice_sim.golden.masking.mask_rows`.
+
+    Raises
+    ------
+    TypeError, ValueError
+        If a parameter is not of its type or out of its range.
+    """
+
+    i: stream.Interface
+    i_mask: stream.Interface
+    o: stream.Interface
+    o_mask: stream.Interface
+    config: Any
+    status: Any
+    latency = 3
+    interval = 1
+
+    PARAMETERS = (
+        Choice("element", "number format of the data", tuple(n for n in FORMATS if n != "bit")),
+        Int("lanes", "elements per beat", 1, 64),
+        Int("terms", "generators that can be joined", 1, 4),
+        Int("index_bits", "bits of a row or column index", 4, 24, "bits"),
+        Int("segments", "segment lengths in the settings", 0, 32),
+        Flag("external", "with a stream of mask bits"),
+        Int("mask_ratio", "mask bits per beat, in units of lanes", 1, 32),
+        Flag("mask_output", "with a stream that carries the mask"),
+    )
+
+    def __init__(
+        self,
+        *,
+        element: str = "bf16",
+        lanes: int = 8,
+        terms: int = 2,
+        index_bits: int = 16,
+        segments: int = 0,
+        external: bool = False,
+        mask_ratio: int = 4,
+        mask_output: bool = False,
+    ):
+        self.check(
+            element=element,
+            lanes=lanes,
+            terms=terms,
+            index_bits=index_bits,
+            segments=segments,
+            external=external,
+            mask_ratio=mask_ratio,
+            mask_output=mask_output,
+        )
+        self.element: str
+        self.lanes: int
+        self.terms: int
+        self.index_bits: int
+        self.segments: int
+        self.external: bool
+        self.mask_ratio: int
+        self.mask_output: bool
+        self.number = find_format(self.element)
+        self.beat = Beat(self.number, self.lanes)
+        bit = FORMATS["bit"]
+        layout = masking_layout(
+            self.number, terms=self.terms, segments=self.segments, index_bits=self.index_bits
+        )
+        members: dict[str, Any] = {"i": In(stream.Signature(self.beat))}
+        if self.external:
+            wide = Beat(bit, self.lanes * self.mask_ratio)
+            members["i_mask"] = In(stream.Signature(wide))
+        members["o"] = Out(stream.Signature(self.beat))
+        if self.mask_output:
+            members["o_mask"] = Out(stream.Signature(Beat(bit, self.lanes)))
+        members["config"] = In(layout)
+        members["status"] = Out(
+            data.StructLayout({"mask_short": 1, "too_long": 1, "empty_row": 1})
+        )
+        super().__init__(members)
+
+    def elaborate(self, platform: Any) -> Module:
+        m = Module()
+        settings = sample_settings(m, self.config, self.i)
+        go, accept, supplied = Signal(), Signal(), Signal(init=1)
+        beat = self.i.payload
+        m.d.comb += [self.i.ready.eq(go & supplied), accept.eq(self.i.valid & self.i.ready)]
+
+        indices = IndexCounter(
+            m,
+            bits=self.index_bits,
+            lanes=self.lanes,
+            accept=accept,
+            last=beat.last,
+            rows=settings.rows,
+        )
+        segments = None
+        if self.segments:
+            lengths = [settings.segments[k] for k in range(self.segments)]
+            segments = SegmentCounter(m, indices, accept=accept, last=beat.last, lengths=lengths)
+        with m.If(accept & indices.column[-1]):
+            m.d.sync += self.status.too_long.eq(1)
+        external = self.add_external(m, settings, accept, supplied) if self.external else None
+
+        # Stage 1: where each term's interval lies, seen from the beat's first lane.
+        valid_1, valid_2 = Signal(), Signal()
+        beat_1, beat_2 = (Signal(self.beat, name=f"beat_{k}", reset_less=True) for k in (1, 2))
+        bounds = [add_term(m, settings.terms[k], indices, segments) for k in range(self.terms)]
+        bounds_1 = [Signal.like(b, name=f"bounds_{k}") for k, b in enumerate(bounds)]
+        extra_1 = Signal(self.lanes, reset_less=True)
+        choice_1 = Signal(Alternative, reset_less=True)
+        value_1 = Signal(self.number.width, reset_less=True)
+        with m.If(go):
+            m.d.sync += [valid_1.eq(accept), beat_1.eq(beat)]
+            m.d.sync += [choice_1.eq(settings.alternative), value_1.eq(settings.value)]
+            m.d.sync += [b1.eq(b) for b1, b in zip(bounds_1, bounds, strict=True)]
+            if external is not None:
+                m.d.sync += extra_1.eq(external)
+
+        # Stage 2: one bit per lane and term.
+        bits_2 = [Signal(self.lanes, name=f"bits_{k}", reset_less=True) for k in range(self.terms)]
+        operations_2 = [Signal(Operation, name=f"operation_{k}") for k in range(self.terms)]
+        alternative_2 = Signal(self.number.width, reset_less=True)
+        with m.If(go):
+            m.d.sync += [valid_2.eq(valid_1), beat_2.eq(beat_1)]
+            m.d.sync += alternative_2.eq(self.alternative(choice_1, value_1))
+            for bits, operation, bound in zip(bits_2, operations_2, bounds_1, strict=True):
+                passed: Value = lane_bits(bound, self.lanes)
+                if external is not None:
+                    passed = passed & (extra_1 | ~bound.external.replicate(self.lanes))
+                m.d.sync += bits.eq(passed ^ bound.invert.replicate(self.lanes))
+                m.d.sync += operation.eq(bound.operation)
+
+        # Stage 3: the masking multiplexer.
+        mask = Signal(self.lanes)
+        joined: Value = bits_2[0]
+        for bits, operation in zip(bits_2[1:], operations_2[1:], strict=True):
+            joined = Mux(operation == Operation.OR, joined | bits, joined & bits)
+        m.d.comb += mask.eq(joined)
+        valid_3, beat_3 = Signal(), Signal(self.beat, reset_less=True)
+        mask_3 = Signal(self.lanes, reset_less=True)
+        with m.If(go):
+            m.d.sync += [
+                valid_3.eq(valid_2),
+                beat_3.keep.eq(beat_2.keep),
+                beat_3.last.eq(beat_2.last),
+                mask_3.eq(mask),
+            ]
+            for k in range(self.lanes):
+                element = Value.cast(beat_2.data[k])
+                m.d.sync += Value.cast(beat_3.data[k]).eq(Mux(mask[k], element, alternative_2))
+        self.add_output(m, go, valid_3, beat_3, mask_3)
+        self.watch_rows(m, valid_3 & go, beat_3, mask_3)
+        return m
+
+    def alternative(self, choice: Any, value: Value) -> Value:
+        """Return the bits that stand for a masked element."""
+        lowest = self.number.lowest_bits
+        infinity = self.number.minus_infinity_bits
+        finite = Mux(choice == Alternative.LOWEST, lowest, 0)
+        infinite = Mux(
+            choice == Alternative.MINUS_INFINITY, lowest if infinity is None else infinity, finite
+        )
+        return Mux(choice == Alternative.VALUE, value, infinite)
+
+    def add_external(self, m: Module, settings: Any, accept: Value, supplied: Signal) -> Value:
+        """Add the mask stream; return its bits for the beat on ``i``."""
+        m.submodules.aligner = aligner = MaskAligner(lanes=self.lanes, ratio=self.mask_ratio)
+        beat = self.i.payload
+        wanted = Signal()
+        uses = Cat(settings.terms[k].kind == Kind.EXTERNAL for k in range(self.terms)).any()
+        count: Any = 0
+        for k in range(self.lanes):
+            count = Mux(beat.keep[k], k + 1, count)
+        m.d.comb += [
+            wanted.eq(uses & beat.keep[0]),
+            supplied.eq(~wanted | aligner.available),
+            aligner.i.valid.eq(self.i_mask.valid),
+            aligner.i.payload.eq(self.i_mask.payload),
+            self.i_mask.ready.eq(aligner.i.ready),
+            aligner.count.eq(count),
+            aligner.take.eq(accept & wanted),
+        ]
+        with m.If(aligner.take & aligner.short):
+            m.d.sync += self.status.mask_short.eq(1)
+        return aligner.bits
+
+    def add_output(self, m: Module, go: Signal, valid: Value, beat: Any, mask: Value) -> None:
+        """Offer the last stage to ``o`` and, if there is one, to ``o_mask``."""
+        if not self.mask_output:
+            m.d.comb += [
+                self.o.valid.eq(valid),
+                self.o.payload.eq(beat),
+                go.eq(~valid | self.o.ready),
+            ]
+            return
+        both = data.StructLayout({"beat": self.beat, "mask": self.lanes})
+        m.submodules.fork = fork = Fork(shape=both, outputs=2)
+        m.d.comb += [
+            fork.i.valid.eq(valid),
+            fork.i.payload.beat.eq(beat),
+            fork.i.payload.mask.eq(mask),
+            go.eq(~valid | fork.i.ready),
+            self.o.valid.eq(fork.o[0].valid),
+            self.o.payload.eq(fork.o[0].payload.beat),
+            fork.o[0].ready.eq(self.o.ready),
+            self.o_mask.valid.eq(fork.o[1].valid),
+            Cat(self.o_mask.payload.data).eq(fork.o[1].payload.mask),
+            self.o_mask.payload.keep.eq(fork.o[1].payload.beat.keep),
+            self.o_mask.payload.last.eq(fork.o[1].payload.beat.last),
+            fork.o[1].ready.eq(self.o_mask.ready),
+        ]
+
+    def watch_rows(self, m: Module, moves: Value, beat: Any, mask: Value) -> None:
+        """Set ``empty_row`` behind a row of which nothing passed."""
+        passed, elements = Signal(), Signal()
+        with m.If(moves):
+            m.d.sync += passed.eq(~beat.last & (passed | (mask & beat.keep).any()))
+            m.d.sync += elements.eq(~beat.last & (elements | beat.keep.any()))
+            with m.If(beat.last & ~passed & ~(mask & beat.keep).any()):
+                with m.If(elements | beat.keep.any()):
+                    m.d.sync += self.status.empty_row.eq(1)
