@@ -116,7 +116,9 @@ sluice_simulator() {
     }
     if [ -z "${SIM:-}" ]; then
         command -v iverilog >/dev/null && return
-        if ! sluice_has_verilator && sluice_apt iverilog; then return; fi
+        if ! sluice_has_verilator && sluice_apt iverilog && command -v iverilog >/dev/null; then
+            return
+        fi
         export SIM=verilator
     fi
     if [ "$SIM" != verilator ] || sluice_has_verilator; then return; fi
