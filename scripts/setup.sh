@@ -23,7 +23,7 @@ sluice_quietly() {
     return "$status"
 }
 
-sluice_pip() { sluice_quietly "$sluice_venv/bin/python" -m pip install --disable-pip-version-check "$@"; }
+sluice_pip() { sluice_quietly "$sluice_venv/bin/python" -m pip install -q --disable-pip-version-check "$@"; }
 
 sluice_apt() {
     local as=()
