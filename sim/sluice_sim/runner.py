@@ -3,8 +3,8 @@
 import contextlib
 import hashlib
 import importlib.util
-import io
 import json
+import logging
 import os
 import shutil
 from collections.abc import Mapping, Sequence
@@ -142,9 +142,9 @@ def run_bench(
     results = folder / f"results-{os.getpid()}-{seed}.xml"
     results.unlink(missing_ok=True)
     runner = get_runner(sim)
-    noise = io.StringIO()
+    runner.log.setLevel(logging.WARNING)
     # The runner leaves with SystemExit under pytest only; what happened is in the results either way.
-    with contextlib.suppress(SystemExit), contextlib.redirect_stdout(noise):
+    with contextlib.suppress(SystemExit):
         _build(runner, source, entry.name, folder, sim, waves=waves)
         runner.test(
             hdl_toplevel=entry.name,

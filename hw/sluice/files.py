@@ -1,0 +1,61 @@
+"""Writing so that nothing half-written is left behind, and nothing overwritten."""
+
+import shutil
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from sluice.catalogue import RequestError
+
+__all__ = ["fresh_file", "fresh_folder"]
+
+
+def _check_parent(path: Path) -> None:
+    if path.exists():
+        raise RequestError(f"{path} exists: remove it or name another place")
+    parent = path.absolute().parent
+    try:
+        parent.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryFile(dir=parent):
+            pass
+    except OSError as e:
+        raise RequestError(f"cannot write to {parent}: {e.strerror}; name another place") from e
+
+
+@contextmanager
+def fresh_folder(path: Path) -> Iterator[Path]:
+    """Give a folder to fill; it becomes ``path`` only if the body ends well.
+
+    Raises
+    ------
+    RequestError
+        If ``path`` exists and holds anything, or cannot be written.
+    """
+    if path.is_dir() and not any(path.iterdir()):
+        path.rmdir()
+    _check_parent(path)
+    partial = Path(tempfile.mkdtemp(prefix=f".{path.name}-", dir=path.absolute().parent))
+    try:
+        yield partial
+        partial.chmod(0o755)
+        partial.rename(path)
+    except BaseException:
+        shutil.rmtree(partial, ignore_errors=True)
+        raise
+
+
+@contextmanager
+def fresh_file(path: Path) -> Iterator[Path]:
+    """Give a file name to write to; it becomes ``path`` only if the body ends well.
+
+    Raises
+    ------
+    RequestError
+        If ``path`` exists or cannot be written.
+    """
+    _check_parent(path)
+    with tempfile.TemporaryDirectory(prefix=f".{path.name}-", dir=path.absolute().parent) as tmp:
+        partial = Path(tmp) / path.name
+        yield partial
+        partial.rename(path)
