@@ -18,7 +18,8 @@ ROOT = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(ROOT / "sim"))
 
 from sluice_sim.golden.formats import FloatFormat, decode, find_format  # noqa: E402
-from sluice_sim.golden.rounding import Lfsr, lane_seeds, round_bits  # noqa: E402
+from sluice_sim.golden.random import Lfsr32, lane_seeds  # noqa: E402
+from sluice_sim.golden.rounding import round_bits  # noqa: E402
 
 JSON_FILE = ROOT / "docs/data/rounding-bias.json"
 IMAGE_FILE = ROOT / "docs/images/rounding-bias.png"
@@ -52,9 +53,9 @@ TRAJECTORIES: tuple[tuple[str, str, int, float], ...] = (
 )
 
 
-def draw(count: int, random_bits: int) -> NDArray[np.uint32]:
+def draw(count: int, random_bits: int) -> NDArray[np.uint64]:
     """Return ``count`` random integers from the unit's own generator."""
-    lfsr = Lfsr(lane_seeds(SEED, LANES, 32), random_bits=random_bits)
+    lfsr = Lfsr32(lane_seeds(SEED, LANES, 32), random_bits=random_bits)
     return np.concatenate([lfsr.next() for _ in range(-(-count // LANES))])[:count]
 
 
@@ -130,8 +131,8 @@ def ensembles() -> dict[str, NDArray[np.float32]]:
 def trajectory(mode: str, random_bits: int, noise: float) -> list[float]:
     """Return a BF16 weight, averaged over lanes, under ``STEPS`` additions of ``STEP_SIZE``."""
     rng = np.random.default_rng(SEED)
-    lfsr = Lfsr(lane_seeds(SEED, LANES, 32), random_bits=random_bits)
-    weight = np.full(LANES, 0x3F80, np.uint16)
+    lfsr = Lfsr32(lane_seeds(SEED, LANES, 32), random_bits=random_bits)
+    weight = np.full(LANES, 0x3F80, np.uint64)
     course = [1.0]
     for _ in range(STEPS):
         update = (STEP_SIZE + noise * rng.standard_normal(LANES)).astype(np.float32)

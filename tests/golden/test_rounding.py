@@ -17,7 +17,8 @@ from gfloat.formats import (
 )
 
 from sluice_sim.golden.formats import FORMAT_NAMES, FixedFormat, FloatFormat, decode, find_format
-from sluice_sim.golden.rounding import Lfsr, Xoroshiro, lane_seeds, round_bits
+from sluice_sim.golden.random import Lfsr32, Xoroshiro64, lane_seeds
+from sluice_sim.golden.rounding import round_bits
 
 TF32 = FormatInfo(
     "tf32",
@@ -231,16 +232,20 @@ def test_format_names():
 def test_float_deterministic(source, target, saturate, mode, theirs):
     bits = PATTERNS[source]
     ours = round_bits(bits, source=source, target=target, mode=mode, saturate=saturate)
-    assert ours.dtype.itemsize * 8 >= find_format(target).width
+    assert ours.dtype == np.uint64
     expected = gfloat_round(VALUES[source], target, theirs, saturate=saturate)
     assert_same(without_nan_codes(ours, target), expected, bits)
 
 
+# (R, position). The last fields of each reach beyond the mantissa: their upper bits are zero.
 OWN_FIELDS = {
-    "fp32": [(1, 0), (1, 22), (4, 0), (5, 8), (8, 0), (8, 4), (16, 0), (16, 7), (23, 0)],
-    "tf32": [(1, 9), (3, 0), (10, 0)],
-    "bf16": [(1, 0), (1, 6), (2, 0), (3, 4), (7, 0)],
-    "fp16": [(1, 0), (1, 9), (3, 0), (4, 6), (5, 2), (10, 0)],
+    "fp32": [
+        *[(1, 0), (1, 22), (4, 0), (5, 8), (8, 0), (8, 4), (16, 0), (16, 7), (23, 0)],
+        *[(8, 20), (16, 12), (28, 0), (4, 23)],
+    ],
+    "tf32": [(1, 9), (3, 0), (10, 0), (8, 6), (12, 0)],
+    "bf16": [(1, 0), (1, 6), (2, 0), (3, 4), (7, 0), (8, 0), (4, 4), (16, 1), (3, 31)],
+    "fp16": [(1, 0), (1, 9), (3, 0), (4, 6), (5, 2), (10, 0), (8, 4), (12, 0), (2, 10)],
 }
 OWN_CASES = [(s, t, r, p) for s, t in FLOAT_PAIRS for r, p in OWN_FIELDS[s]]
 
@@ -471,7 +476,11 @@ FIXED_CASES = [
     ("fixed32.16", "fixed16.8", 8, 0),
     ("fixed32.16", "fixed16.8", 16, 15),
     ("fixed32.31", "int4", 31, 0),
+    ("fixed32.31", "fixed16.12", 32, 0),
     ("fixed32.16", "int8", 1, 30),
+    ("fixed32.16", "int8", 1, 31),
+    ("fixed32.16", "fixed16.8", 16, 20),
+    ("int16", "int8", 8, 12),
     ("fixed24.4", "int8", 8, 3),
     ("fixed16.12", "int16", 5, 0),
     ("int32", "int8", 4, 0),
@@ -522,13 +531,24 @@ def test_fixed_source_against_gfloat(source, target):
     bits = fixed_patterns(source, 3000)
     values = decode(bits, source)
     magnitude = np.minimum(bits, (1 << find_format(source).width) - bits)
+    drawn = np.random.default_rng(6).integers(0, 64, bits.size)
     for mode, theirs in [
         ("nearest_even", RoundMode.TiesToEven),
         ("towards_zero", RoundMode.TowardZero),
         ("own_bits", RoundMode.StochasticFastest),
+        ("generator", RoundMode.StochasticFastest),
     ]:
-        ours = round_bits(bits, source=source, target=target, mode=mode, random_bits=6, position=1)
-        expected = gfloat_round(values, target, theirs, r=magnitude // 2 % 64, random_bits=6)
+        r = drawn if mode == "generator" else magnitude // 2 % 64
+        ours = round_bits(
+            bits,
+            source=source,
+            target=target,
+            mode=mode,
+            random_bits=6,
+            position=1,
+            random=drawn,
+        )
+        expected = gfloat_round(values, target, theirs, r=r, random_bits=6)
         assert_same(without_nan_codes(ours, target), expected, bits)
 
 
@@ -537,14 +557,25 @@ def test_fixed_source_against_gfloat(source, target):
 def test_fixed_target_against_gfloat(source, target):
     bits = PATTERNS[source][::3]
     values = VALUES[source][::3]
+    drawn = np.random.default_rng(5).integers(0, 32, bits.size)
     for mode, theirs in [
         ("nearest_even", RoundMode.TiesToEven),
         ("towards_zero", RoundMode.TowardZero),
         ("own_bits", RoundMode.StochasticFastest),
+        ("generator", RoundMode.StochasticFastest),
     ]:
-        ours = round_bits(bits, source=source, target=target, mode=mode, random_bits=5, position=1)
         mantissa = bits.astype(np.int64) % (1 << float_format(source).mantissa_bits)
-        expected = gfloat_round(values, target, theirs, r=mantissa // 2 % 32, random_bits=5)
+        r = drawn if mode == "generator" else mantissa // 2 % 32
+        ours = round_bits(
+            bits,
+            source=source,
+            target=target,
+            mode=mode,
+            random_bits=5,
+            position=1,
+            random=drawn,
+        )
+        expected = gfloat_round(values, target, theirs, r=r, random_bits=5)
         assert_same(ours.astype(np.int64), expected, bits)
 
 
@@ -603,7 +634,7 @@ def test_more_random_than_dropped_bits_is_exact():
 
 
 @pytest.mark.parametrize("random_bits", [1, 3, 8, 12])
-@pytest.mark.parametrize("generator", [Lfsr, Xoroshiro])
+@pytest.mark.parametrize("generator", [Lfsr32, Xoroshiro64])
 def test_generator_statistics(generator, random_bits):
     """The rate of rounding up is floor(delta * 2**R) / 2**R, for fractions between R-bit steps too.
 
@@ -635,7 +666,7 @@ def test_shapes_and_empty():
     bits = np.arange(24, dtype=np.uint16).reshape(2, 3, 4)
     got = round_bits(bits, source="fp16", target="fp8_e4m3", mode="nearest_even")
     assert got.shape == bits.shape
-    assert got.dtype == np.uint8
+    assert got.dtype == np.uint64
     none = np.zeros((0, 3), np.uint32)
     assert round_bits(none, source="fp32", target="bf16", mode="own_bits").shape == (0, 3)
 
@@ -647,10 +678,10 @@ def test_shapes_and_empty():
         ({"source": "fp7"}, "no format"),
         ({"target": "fixed40.3"}, "no format"),
         ({"random_bits": 0}, "random_bits must be"),
-        ({"random_bits": 32, "mode": "generator", "random": [0]}, "random_bits must be"),
+        ({"random_bits": 33}, "random_bits must be"),
+        ({"random_bits": 33, "mode": "generator", "random": [0]}, "random_bits must be"),
         ({"position": -1}, "position"),
-        ({"position": 16}, "position"),
-        ({"random_bits": 24}, "position"),
+        ({"position": 32}, "position"),
         ({"mode": "generator"}, "needs random"),
         ({"mode": "generator", "random": [256]}, "random must be in"),
         ({"mode": "generator", "random": [-1]}, "random must be in"),
@@ -674,59 +705,84 @@ def test_bad_type():
 # --------------------------------------------------------------------------------- generators
 
 
-def test_lfsr_is_its_recurrence():
-    """A leap of R is R single steps of the bit recurrence, and beats share no bit."""
-    for random_bits in range(1, 17):
-        seeds = [1, 0x80000000, 0xDEADBEEF]
-        lfsr = Lfsr(seeds, random_bits=random_bits)
-        beats = np.array([lfsr.next() for _ in range(40)])
-        for lane, seed in enumerate(seeds):
-            b = [seed >> k & 1 for k in range(32)]
-            while len(b) < 40 * random_bits + 32:
-                b.append(b[-32] ^ b[-27] ^ b[-25] ^ b[-17])
-            words = [
-                sum(bit << k for k, bit in enumerate(b[i * random_bits : (i + 1) * random_bits]))
-                for i in range(40)
-            ]
-            assert beats[:, lane].tolist() == words
+def lfsr_bits(seed, count):
+    """Return the bits fed back into a Fibonacci register with taps 32, 22, 2, 1, oldest first."""
+    # Bit 31 of the state is the oldest of the 32 bits that the recurrence looks back on.
+    b = [seed >> 31 - k & 1 for k in range(32)]
+    while len(b) < 32 + count:
+        b.append(b[-32] ^ b[-22] ^ b[-2] ^ b[-1])
+    return b
+
+
+def lfsr_words(seed, random_bits, count):
+    """Return ``count`` outputs: those of call n end with bit 16 n + 31, the newest and lowest."""
+    b = lfsr_bits(seed, 16 * count)
+    ends = range(32, 32 + 16 * count, 16)
+    return [int("".join(map(str, b[end - random_bits : end])), 2) for end in ends]
+
+
+@pytest.mark.parametrize("random_bits", range(1, 17))
+def test_lfsr_is_its_bit_serial_recurrence(random_bits):
+    seeds = [1, 0x80000000, 0xDEADBEEF, 0xFFFFFFFF]
+    lfsr = Lfsr32(seeds, random_bits=random_bits)
+    got = np.array([lfsr.next() for _ in range(60)])
+    assert got.T.tolist() == [lfsr_words(seed, random_bits, 60) for seed in seeds]
+
+
+# The states of a scalar register from the seed 1, stepped one bit at a time.
+# fmt: off
+LFSR_STATES = [
+    0x00000001, 0x0001B6DB, 0xB6DB68A3, 0x68A3CF21, 0xCF213212, 0x3212B93A,
+]
+# fmt: on
+
+
+def test_lfsr_vectors():
+    lfsr = Lfsr32([1], random_bits=16)
+    for state in LFSR_STATES:
+        assert int(lfsr.state[0]) == state
+        assert int(lfsr.next()[0]) == state & 0xFFFF
 
 
 def test_lfsr_has_maximal_period():
-    """The step's matrix over GF(2) has order 2**32 - 1, found from its prime factors."""
+    """The leap's matrix over GF(2) has order 2**32 - 1, found from its prime factors."""
     step = np.zeros((32, 32), np.uint8)
     for column in range(32):
-        lfsr = Lfsr([1 << column], random_bits=1)
+        lfsr = Lfsr32([1 << column], random_bits=1)
         lfsr.next()
         step[:, column] = [int(lfsr.state[0]) >> row & 1 for row in range(32)]
+    assert has_order(step, (3, 5, 17, 257, 65537), 2**32 - 1)
+
+
+def test_xoroshiro_has_maximal_period():
+    step = np.zeros((64, 64), np.uint8)
+    for column in range(64):
+        generator = Xoroshiro64([1 << column], random_bits=1)
+        generator.next()
+        state = int(generator.s1[0]) << 32 | int(generator.s0[0])
+        step[:, column] = [state >> row & 1 for row in range(64)]
+    assert has_order(step, (3, 5, 17, 257, 641, 65537, 6700417), 2**64 - 1)
+
+
+def has_order(matrix, primes, order):
+    """Whether ``order``, the product of ``primes``, is the least power that is the identity."""
+    assert math.prod(primes) == order
+    one = np.eye(len(matrix), dtype=np.uint8)
 
     def power(exponent):
-        result, base = np.eye(32, dtype=np.uint8), step
+        result, base = one, matrix
         while exponent:
             if exponent & 1:
                 result = result @ base & 1
             base, exponent = base @ base & 1, exponent >> 1
         return result
 
-    order, one = 2**32 - 1, np.eye(32, dtype=np.uint8)
-    primes = (3, 5, 17, 257, 65537)
-    assert math.prod(primes) == order
-    assert np.array_equal(power(order), one)
-    assert not any(np.array_equal(power(order // prime), one) for prime in primes)
+    return np.array_equal(power(order), one) and not any(
+        np.array_equal(power(order // prime), one) for prime in primes
+    )
 
 
-# The vectors of the authors' C programs from the state s0 = 1, s1 = 2.
-XOROSHIRO128_PLUS = [
-    3,
-    412333834243,
-    2360170716294286339,
-    9295852285959843169,
-    2797080929874688578,
-    6019711933173041966,
-    3076529664176959358,
-    3521761819100106140,
-    7493067640054542992,
-    920801338098114767,
-]
+# Outputs of the authors' C program of xoroshiro64* from the state s0 = 1, s1 = 2.
 # fmt: off
 XOROSHIRO64_STAR = [
     2654435771, 327208753, 4063491769, 4259754937, 261922412, 168123673, 552743735,
@@ -735,19 +791,39 @@ XOROSHIRO64_STAR = [
 # fmt: on
 
 
-def test_xoroshiro128_plus_published():
-    generator = Xoroshiro([1 | 2 << 64, 1 | 2 << 64], random_bits=64, word_bits=64)
-    got = [generator.next().tolist() for _ in XOROSHIRO128_PLUS]
-    assert got == [[value, value] for value in XOROSHIRO128_PLUS]
-
-
 def test_xoroshiro64_engine_published():
     """xoroshiro64* gives s0 * 0x9E3779BB of the same engine."""
-    generator = Xoroshiro([1 | 2 << 32], random_bits=8)
+    generator = Xoroshiro64([1 | 2 << 32], random_bits=8)
     for expected in XOROSHIRO64_STAR:
         s0, s1 = int(generator.s0[0]), int(generator.s1[0])
         assert s0 * 0x9E3779BB % 2**32 == expected
         assert generator.next().tolist() == [(s0 + s1) % 2**32 >> 24]
+
+
+def xoroshiro_words(seed, random_bits, count):
+    """Plain integers, the two words as strings of bits where they are rotated."""
+    s1, s0 = divmod(seed, 2**32)
+
+    def rotl(word, by):
+        text = f"{word:032b}"
+        return int(text[by:] + text[:by], 2)
+
+    words = []
+    for _ in range(count):
+        words.append((s0 + s1) % 2**32 // 2 ** (32 - random_bits))
+        s1 ^= s0
+        s0 = rotl(s0, 26) ^ s1 ^ s1 * 2**9 % 2**32
+        s1 = rotl(s1, 13)
+    return words
+
+
+@pytest.mark.parametrize("random_bits", range(1, 17))
+def test_xoroshiro_against_scalar(random_bits):
+    seeds = [1, 1 << 32, 0xDEADBEEF_12345678, 2**64 - 1]
+    generator = Xoroshiro64(seeds, random_bits=random_bits)
+    got = np.array([generator.next() for _ in range(60)])
+    assert got.dtype == np.uint64
+    assert got.T.tolist() == [xoroshiro_words(seed, random_bits, 60) for seed in seeds]
 
 
 def test_lane_seeds_are_splitmix64():
@@ -760,42 +836,45 @@ def test_lane_seeds_are_splitmix64():
     assert lane_seeds(1234567, 1, 32) == [6457827717110365317 >> 32]
 
 
-@pytest.mark.parametrize("make", [Lfsr, Xoroshiro])
+@pytest.mark.parametrize("make", [Lfsr32, Xoroshiro64])
 def test_zero_state_is_replaced(make):
-    zero, substitute = make([0]), make([0x9E3779B9])
-    beats = [int(zero.next()[0]) for _ in range(64)]
-    assert beats == [int(substitute.next()[0]) for _ in range(64)]
-    assert len(set(beats)) > 16
+    zero, one = make([0, 7]), make([1, 7])
+    got = [zero.next().tolist() for _ in range(64)]
+    assert got == [one.next().tolist() for _ in range(64)]
+    assert len({first for first, _ in got}) > 16
     zero.seed([5, 6])
     fresh = make([5, 6])
     assert zero.next().tolist() == fresh.next().tolist()
 
 
-@pytest.mark.parametrize("make", [Lfsr, Xoroshiro])
+@pytest.mark.parametrize("make", [Lfsr32, Xoroshiro64])
 def test_words_are_uniform(make):
     """Chi-square of single nibbles and of pairs of successive ones, within 5 sigma."""
     generator = make(lane_seeds(3, 64, 32), random_bits=4)
-    beats = np.array([generator.next() for _ in range(4096)]).astype(np.int64)
-    for symbols, cells in ((beats, 16), (beats[1:] * 16 + beats[:-1], 256)):
+    words = np.array([generator.next() for _ in range(4096)]).astype(np.int64)
+    for symbols, cells in ((words, 16), (words[1:] * 16 + words[:-1], 256)):
         counts = np.bincount(symbols.ravel(), minlength=cells)
         expected = symbols.size / cells
         chi_square = float(((counts - expected) ** 2 / expected).sum())
         assert abs(chi_square - (cells - 1)) < 5 * math.sqrt(2 * (cells - 1))
 
 
+@pytest.mark.parametrize("make", [Lfsr32, Xoroshiro64])
 @pytest.mark.parametrize(
-    ("make", "change"),
+    "change",
     [
-        (Lfsr, {"random_bits": 0}),
-        (Lfsr, {"random_bits": 17}),
-        (Lfsr, {"seeds": []}),
-        (Lfsr, {"seeds": [1 << 32]}),
-        (Lfsr, {"seeds": [-1]}),
-        (Xoroshiro, {"random_bits": 33}),
-        (Xoroshiro, {"word_bits": 16}),
-        (Xoroshiro, {"seeds": [1 << 64]}),
+        {"random_bits": 0},
+        {"random_bits": 17},
+        {"seeds": []},
+        {"seeds": [-1]},
+        {"seeds": [1 << 64]},
     ],
 )
 def test_bad_generator(make, change):
     with pytest.raises(ValueError, match=r"must be|needs"):
         make(**{"seeds": [1]} | change)
+
+
+def test_seed_too_wide_for_lfsr():
+    with pytest.raises(ValueError, match="seed must be"):
+        Lfsr32([1 << 32])

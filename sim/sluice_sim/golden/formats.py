@@ -53,11 +53,6 @@ class FloatFormat:
         """Largest finite value."""
         return float(decode(np.array([self.max_code]), self.name)[0])
 
-    @property
-    def own_field_bits(self) -> int:
-        """Bits of the word that ``own_bits`` rounding may take its rounding value from."""
-        return self.mantissa_bits
-
 
 @dataclass(frozen=True)
 class FixedFormat:
@@ -76,11 +71,6 @@ class FixedFormat:
     def min(self) -> float:
         """Most negative value."""
         return -(1 << self.width - 1) * 2.0**-self.fraction_bits
-
-    @property
-    def own_field_bits(self) -> int:
-        """Bits of the magnitude that ``own_bits`` rounding may take its rounding value from."""
-        return self.width - 1
 
 
 def _from_dtype(name: str, dtype: type) -> FloatFormat:
