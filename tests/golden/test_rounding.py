@@ -277,7 +277,9 @@ def test_float_own_bits(source, target, random_bits, position):
 
 
 @pytest.mark.parametrize(("source", "target"), FLOAT_PAIRS)
-@pytest.mark.parametrize(("random_bits", "saturate"), [(1, 0), (4, 1), (8, 0), (16, 1), (24, 0)])
+@pytest.mark.parametrize(
+    ("random_bits", "saturate"), [(1, 0), (4, 1), (8, 0), (16, 1), (24, 0), (32, 1)]
+)
 def test_float_generator(source, target, random_bits, saturate):
     bits = PATTERNS[source]
     rng = np.random.default_rng(random_bits)
@@ -481,6 +483,9 @@ FIXED_CASES = [
     ("fixed32.16", "int8", 1, 31),
     ("fixed32.16", "fixed16.8", 16, 20),
     ("int16", "int8", 8, 12),
+    # To more fraction bits: the greatest shift to the left there is.
+    ("int16", "fixed32.32", 4, 0),
+    ("int8", "fixed16.12", 4, 0),
     ("fixed24.4", "int8", 8, 3),
     ("fixed16.12", "int16", 5, 0),
     ("int32", "int8", 4, 0),
