@@ -276,9 +276,10 @@ def test_float_own_bits(source, target, random_bits, position):
     assert_same(without_nan_codes(ours, target), expected, bits)
 
 
+# The sum of gfloat is a float64: of a 24-bit source and more than 29 random bits it may round to 1.
 @pytest.mark.parametrize(("source", "target"), FLOAT_PAIRS)
 @pytest.mark.parametrize(
-    ("random_bits", "saturate"), [(1, 0), (4, 1), (8, 0), (16, 1), (24, 0), (32, 1)]
+    ("random_bits", "saturate"), [(1, 0), (4, 1), (8, 0), (16, 1), (24, 0), (29, 1)]
 )
 def test_float_generator(source, target, random_bits, saturate):
     bits = PATTERNS[source]
@@ -453,6 +454,29 @@ EXACT_CODES = {
     }
     for name in ("fp8_e4m3", "fp8_e5m2")
 }
+
+
+@pytest.mark.parametrize("target", ["fp8_e4m3", "fp8_e5m2"])
+def test_all_random_bits_against_fractions(target):
+    least = float_format(target).mantissa_bits + float_format(target).bias - 1
+    # With R = 32, fractions just below and at the smallest that any r can round up.
+    edge = (127 - least - 32) << 23
+    edges = [edge - 2, edge - 1, edge, edge + 1, edge + 0x7FFFFF]
+    bits = np.array([*edges, *(np.array(PATTERNS["fp32"][::79]).tolist())], np.int64)
+    values = decode(bits, "fp32")
+    usable = np.isfinite(values) & (values != 0)
+    bits, values = bits[usable], values[usable]
+    r = np.random.default_rng(32).integers(0, 1 << 32, bits.size)
+    r[: len(edges)] = (1 << 32) - 1
+    ours = round_bits(
+        bits, source="fp32", target=target, mode="generator", random_bits=32, random=r
+    )
+    expected = [
+        exact_float_round(Fraction(value), k, 32, "generator", target)
+        for value, k in zip(values.tolist(), r.tolist(), strict=True)
+    ]
+    assert ours[: len(edges)].tolist() == [0, 0, 1, 1, 1]
+    assert_same(ours.astype(np.int64), np.array(expected), bits)
 
 
 def fixed_patterns(name, count):
