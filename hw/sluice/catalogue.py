@@ -274,7 +274,7 @@ _ENTRIES = (
             {"element": "fp8_e4m3", "lanes": 3, "terms": 3, "segments": 3, "index_bits": 6},
             {"element": "fp32", "lanes": 5, "external": True, "mask_ratio": 1, "terms": 1},
             {"element": "fp16", "lanes": 4, "external": True, "mask_ratio": 8, "segments": 1},
-            {"element": "bf16", "lanes": 16, "mask_output": True, "terms": 4},
+            {"element": "bf16", "lanes": 16, "mask_output": True, "terms": 4, "index_bits": 4},
         ),
         proofs=(
             {"element": "uint4", "lanes": 2, "terms": 1, "index_bits": 4},

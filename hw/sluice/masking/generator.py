@@ -1,173 +1,229 @@
-"""Masks made from indices: each term is an interval of columns, so a lane costs no comparator."""
+"""Masks made from indices: each term is an interval of columns, so a lane costs no comparator.
 
+Seen from the first lane of a beat, a term passes lanes ``low <= k <= high``. Both bounds are one
+sum of an index, which is known before the beat comes, and an offset from the settings:
+
+========= ===================== ==================
+kind      low                   high
+========= ===================== ==================
+LOWER                           diagonal + a
+UPPER     diagonal + a
+BAND      diagonal + a          diagonal + b
+COLUMNS                         -column - 1 + a
+SEGMENTS  start - column        -column - 1 + end
+========= ===================== ==================
+
+with ``diagonal = row - column``. A bound that does not matter has an offset beyond every index.
+ROWS passes whole rows, so that one comparison per row is enough.
+"""
+
+from dataclasses import dataclass
 from typing import Any
 
-from amaranth import Cat, Const, Module, Mux, Signal, Value, signed
-from amaranth.lib import data
+from amaranth import Cat, Module, Mux, Signal, Value, signed
+from amaranth.utils import ceil_log2
 
 from sluice.masking.settings import Kind
 
-__all__ = ["IndexCounter", "SegmentCounter", "add_term", "lane_bits"]
+__all__ = ["Generator"]
 
 
-class IndexCounter:
-    """Row and column of the first lane of the beat that comes next.
+@dataclass
+class Where:
+    """Where a bound lies: before this beat, at lane ``place`` of it, or beyond it."""
+
+    before: Value
+    beyond: Value
+    place: Value
+
+
+class Generator:
+    """The indices of the next beat, and the sums that each term makes of them.
+
+    Each index is kept twice: as it is, and less one beat's lanes rounded up to a power of two. The
+    signs of two sums side by side then tell where a bound lies, without a look at their other bits.
 
     Attributes
     ----------
-    row : Signal
-    not_base, not_row : Signal
-        ``-column - 1`` and ``-row - 1``: what an inclusive upper bound is added to.
-    diagonal : Signal
-        ``row - column``.
+    busy : Signal
+        No beat may be taken in this cycle: the matrix had one row only, and begins anew.
+    too_long : Signal
+        The row has gone beyond the last column that an index can name.
     """
 
-    def __init__(self, m: Module, *, bits: int, lanes: int, accept: Value, last: Value, rows: Any):
-        self.lanes, self.bits = lanes, bits
-        self.row, self.next_row = Signal(bits), Signal(bits, init=1)
-        self.column = Signal(bits + 1)
-        self.diagonal = Signal(signed(bits + 2))
-        following = Signal(bits)
-        self.wraps = Signal()
-        m.d.comb += [
-            self.wraps.eq(self.next_row == rows),
-            following.eq(Mux(self.wraps, 0, self.next_row)),
-        ]
-        with m.If(accept):
-            m.d.sync += [
-                self.column.eq(self.column + lanes),
-                self.diagonal.eq(self.diagonal - lanes),
-            ]
-            with m.If(last):
+    def __init__(self, m: Module, *, lanes: int, index_bits: int, segments: int):
+        self.m, self.lanes, self.bits, self.segments = m, lanes, index_bits, segments
+        # Bits below the part of a sum that tells whether a bound lies in this beat.
+        self.low_bits = max(1, ceil_log2(lanes))
+        self.reach = 1 << self.low_bits
+        self.sum_shape = signed(max(index_bits, self.low_bits) + 3)
+        self.busy, self.too_long = Signal(), Signal()
+        self.first_row = Signal(init=1)
+
+    def count(self, *, accept: Value, last: Value, fresh: Value, rows: Any) -> None:
+        """Add the counters; ``accept`` takes a beat, ``fresh`` marks the first one of a row.
+
+        Whether the next row is the last one is found out while this one passes, so that no
+        comparison lies in the counters' loop; a matrix of one row takes a cycle to begin anew.
+        """
+        m, bits = self.m, self.bits
+        held, few = Signal(bits), Signal(2)
+        few_now = Mux(fresh, Cat(rows == 1, rows == 2), few)
+        with m.If(fresh & self.first_row):
+            m.d.sync += [held.eq(rows), few.eq(few_now)]
+        ends_row, wraps, ends = Signal(), Signal(), Signal()
+        row_plus_2 = Signal(bits, init=2)
+        m.d.comb += [ends_row.eq(accept & last), wraps.eq(self.busy | ends)]
+        m.d.sync += self.busy.eq(ends_row & self.first_row & few_now[0])
+        with m.If(ends_row):
+            m.d.sync += ends.eq(Mux(self.first_row, few_now[1], row_plus_2 == held))
+        with m.If(ends_row | self.busy):
+            m.d.sync += row_plus_2.eq(Mux(wraps, 2, row_plus_2 + 1))
+
+        column, row = Signal(bits + 1), Signal(bits)
+        m.d.comb += self.too_long.eq(column[-1])
+        self.diagonals, self.mirrors, self.nexts = [], [], []
+        for shift in (0, self.reach):
+            following = Signal(self.sum_shape, init=1 - shift, name=f"next_row_less_{shift}")
+            diagonal = Signal(self.sum_shape, init=-shift, name=f"diagonal_less_{shift}")
+            mirror = Signal(self.sum_shape, init=-1 - shift, name=f"mirror_less_{shift}")
+            with m.If(ends_row | self.busy):
                 m.d.sync += [
-                    self.column.eq(0),
-                    self.row.eq(following),
-                    self.next_row.eq(following + 1),
-                    self.diagonal.eq(following),
+                    diagonal.eq(Mux(wraps, -shift, following)),
+                    mirror.eq(-1 - shift),
+                    following.eq(Mux(wraps, 1 - shift, following + 1)),
                 ]
+            with m.Elif(accept):
+                m.d.sync += [diagonal.eq(diagonal - self.lanes), mirror.eq(mirror - self.lanes)]
+            self.diagonals.append(diagonal)
+            self.mirrors.append(mirror)
+            self.nexts.append(following)
+        with m.If(ends_row | self.busy):
+            m.d.sync += [
+                column.eq(0),
+                row.eq(Mux(wraps, 0, self.nexts[0])),
+                self.first_row.eq(wraps),
+            ]
+        with m.Elif(accept):
+            m.d.sync += column.eq(column + self.lanes)
+        self.row = row
+        self.ends_row = ends_row
 
-    @property
-    def not_base(self) -> Value:
-        return (~self.column).as_signed()
+    def count_segments(self, *, accept: Value, fresh: Value, lengths: Any) -> None:
+        """Find the segment in which the row lies: its columns are ``start`` to below ``end``.
 
-    @property
-    def not_row(self) -> Value:
-        return (~Cat(self.row, 0)).as_signed()
-
-
-class SegmentCounter:
-    """The segment in which the row lies: its columns are from ``start`` to below ``end``.
-
-    The lengths are looked at from the first row of a matrix on; a length of zero ends the list.
-    """
-
-    def __init__(self, m: Module, indices: IndexCounter, *, accept: Value, last: Value, lengths: Any):
-        bits, count = indices.bits, len(lengths)
+        The lengths are looked at from the first row of a matrix on; a length of zero ends the list.
+        """
+        m, bits, count = self.m, self.bits, self.segments
+        held = [Signal(bits, name=f"length_{k}") for k in range(count)]
+        with m.If(accept & fresh):
+            m.d.sync += [h.eq(length) for h, length in zip(held, lengths, strict=True)]
         place = Signal(range(count + 2), init=1)
-        start, end = Signal(bits), Signal(bits)
-        self.start, self.end = Signal(bits), Signal(bits)
-        self.inside = Signal()
-        live, following = Signal(), Signal(bits)
-        first = Signal()
+        start, end, live = Signal(bits), Signal(bits), Signal()
+        here, following = Signal.like(place), Signal(bits)
+        self.start, self.end, self.inside = Signal(bits), Signal(bits), Signal()
+        now = [Mux(fresh, length, h) for h, length in zip(held, lengths, strict=True)]
+        first = self.first_row
         m.d.comb += [
-            first.eq(indices.row == 0),
+            here.eq(Mux(first, 1, place)),
             self.start.eq(Mux(first, 0, start)),
-            self.end.eq(Mux(first, lengths[0], end)),
-            self.inside.eq(Mux(first, lengths[0].any(), live)),
+            self.end.eq(Mux(first, now[0], end)),
+            self.inside.eq(Mux(first, now[0].any(), live)),
         ]
-        with m.Switch(Mux(first, 1, place)):
+        with m.Switch(here):
             for k in range(1, count):
                 with m.Case(k):
-                    m.d.comb += following.eq(lengths[k])
-        with m.If(accept & last):
-            m.d.sync += [start.eq(self.start), end.eq(self.end), live.eq(self.inside)]
-            m.d.sync += place.eq(Mux(first, 1, place))
-            with m.If(indices.next_row == self.end):
+                    m.d.comb += following.eq(now[k])
+        with m.If(self.ends_row):
+            m.d.sync += [
+                start.eq(self.start),
+                end.eq(self.end),
+                live.eq(self.inside),
+                place.eq(here),
+            ]
+            with m.If(self.nexts[0] == self.end):
                 m.d.sync += [
                     start.eq(self.end),
                     end.eq(self.end + following),
                     live.eq(self.inside & following.any()),
-                    place.eq(Mux(first, 1, place) + 1),
+                    place.eq(here + 1),
                 ]
 
+    def add_indices(self, go: Value) -> None:
+        """Keep the indices of the beat that enters the first stage."""
+        self.diagonals_1 = [Signal.like(d, name=f"{d.name}_1") for d in self.diagonals]
+        self.mirrors_1 = [Signal.like(d, name=f"{d.name}_1") for d in self.mirrors]
+        with self.m.If(go):
+            for kept, now in (
+                (self.diagonals_1, self.diagonals),
+                (self.mirrors_1, self.mirrors),
+            ):
+                self.m.d.sync += [k.eq(n) for k, n in zip(kept, now, strict=True)]
 
-def bound_layout(width: int) -> data.StructLayout:
-    """Return what the first stage keeps of a term."""
-    return data.StructLayout(
-        {
-            "low": signed(width),
-            "low_free": 1,
-            "high": signed(width),
-            "high_free": 1,
-            "whole_row": 1,
-            "never": 1,
-            "external": 1,
-            "invert": 1,
-            "operation": 1,
-        }
-    )
+    def row_fails(self, term: Any) -> Value:
+        """Return whether the row of the next beat is masked as a whole."""
+        return (term.kind == Kind.ROWS) & (Cat(self.row, 0).as_signed() >= term.a)
 
+    def add_term(
+        self, term: Any, *, go: Value, load: Value, fresh: Value, name: str
+    ) -> tuple[Value, Value]:
+        """Add a term's first stage; return, for every lane, which of its bounds let it pass.
 
-def add_term(
-    m: Module, term: Any, indices: IndexCounter, segments: SegmentCounter | None
-) -> data.View:
-    """Return the bounds of a term for the beat at ``indices``, relative to its first lane.
+        ``load`` marks the beat whose settings count; they are kept as offsets. The result is that
+        of the beat in the first stage.
+        """
+        m, kind = self.m, term.kind
+        always = 1 << self.sum_shape.width - 2
+        low, high = (Signal(self.sum_shape, name=f"{name}_{side}") for side in ("low", "high"))
+        with m.If(load):
+            m.d.sync += [low.eq(-always), high.eq(-always)]
+            with m.If((kind == Kind.UPPER) | (kind == Kind.BAND)):
+                m.d.sync += low.eq(term.a)
+            with m.Switch(kind):
+                with m.Case(Kind.LOWER, Kind.COLUMNS):
+                    m.d.sync += high.eq(term.a)
+                with m.Case(Kind.BAND):
+                    m.d.sync += high.eq(term.b)
+                with m.Case(Kind.ALL, Kind.UPPER, Kind.ROWS, Kind.EXTERNAL):
+                    m.d.sync += high.eq(always)
+        if not self.segments:
+            above = self._compare(self.diagonals_1, low, f"{name}_low")
+        else:
+            kept = Signal(name=f"{name}_of_segment")
+            with m.If(load):
+                m.d.sync += kept.eq(kind == Kind.SEGMENTS)
+                with m.If(kind == Kind.SEGMENTS):
+                    m.d.sync += low.eq(Cat(self.start, 0).as_signed())
+                    with m.If(self.inside):
+                        m.d.sync += high.eq(Cat(self.end, 0).as_signed())
+            lows = [Mux(kept, x, d) for x, d in zip(self.mirrors_1, self.diagonals_1, strict=True)]
+            above = self._compare(lows, low, f"{name}_low", carry=kept)
+        # Which index the upper bound counts from is a bit of the kind, so it is chosen in time.
+        held = Signal(name=f"{name}_of_column")
+        with m.If(load):
+            m.d.sync += held.eq(kind[0])
+        of_column = Mux(fresh, kind[0], held)
+        highs = []
+        for k, (mirror, diagonal) in enumerate(zip(self.mirrors, self.diagonals, strict=True)):
+            index = Signal(self.sum_shape, name=f"{name}_high_index_{k}")
+            with m.If(go):
+                m.d.sync += index.eq(Mux(of_column, mirror, diagonal))
+            highs.append(index)
+        below = self._compare(highs, high, f"{name}_high")
+        up = [above.before | (~above.beyond & (above.place <= k)) for k in range(self.lanes)]
+        down = [~below.before & (below.beyond | (below.place >= k)) for k in range(self.lanes)]
+        return Cat(up), Cat(down)
 
-    Lane ``k`` passes if ``low <= k <= high``, where a free bound always holds; with ``whole_row``
-    the upper bound is that of the row, and holds for all lanes if ``high`` is not negative.
-    """
-    width = indices.bits + 3
-    bounds = Signal(bound_layout(width))
-    kind = term.kind
-    diagonal_low = Signal()
-    m.d.comb += [
-        diagonal_low.eq(kind != Kind.SEGMENTS),
-        bounds.low_free.eq(
-            (kind != Kind.UPPER) & (kind != Kind.BAND) & (kind != Kind.SEGMENTS)
-        ),
-        bounds.high_free.eq(
-            (kind == Kind.ALL) | (kind == Kind.UPPER) | (kind == Kind.EXTERNAL)
-        ),
-        bounds.whole_row.eq(kind == Kind.ROWS),
-        bounds.never.eq(kind == Kind.NONE),
-        bounds.external.eq(kind == Kind.EXTERNAL),
-        bounds.invert.eq(term.invert),
-        bounds.operation.eq(term.operation),
-    ]
-    low_base: Value = indices.diagonal
-    low_offset: Value = term.a
-    carry: Value = Const(0, 1)
-    high_offset: Value = Mux(kind == Kind.BAND, term.b, term.a)
-    if segments is not None:
-        low_base = Mux(diagonal_low, indices.diagonal, indices.not_base)
-        low_offset = Mux(diagonal_low, term.a, segments.start)
-        high_offset = Mux(kind == Kind.SEGMENTS, segments.end, high_offset)
-        carry = ~diagonal_low
-        m.d.comb += bounds.never.eq(
-            (kind == Kind.NONE) | ((kind == Kind.SEGMENTS) & ~segments.inside)
-        )
-    else:
-        m.d.comb += bounds.never.eq((kind == Kind.NONE) | (kind == Kind.SEGMENTS))
-    diagonal_high = (kind == Kind.LOWER) | (kind == Kind.BAND)
-    high_base = Mux(
-        diagonal_high,
-        indices.diagonal,
-        Mux(kind == Kind.ROWS, indices.not_row, indices.not_base),
-    )
-    # The carry enters below the lowest bit, which makes one adder of what would be two.
-    low = Cat(1, low_base.as_signed()).as_signed() + Cat(carry, low_offset.as_signed()).as_signed()
-    m.d.comb += [
-        bounds.low.eq((low >> 1).as_signed()),
-        bounds.high.eq(high_base.as_signed() + high_offset.as_signed()),
-    ]
-    return bounds
-
-
-def lane_bits(bounds: Any, lanes: int) -> Value:
-    """Return one bit per lane: set where ``low <= lane <= high``."""
-    bits = []
-    for k in range(lanes):
-        above = bounds.low_free | (bounds.low <= k)
-        below = bounds.high_free | Mux(bounds.whole_row, bounds.high >= 0, bounds.high >= k)
-        bits.append(above & below & ~bounds.never)
-    return Cat(bits)
+    def _compare(self, indices: Any, offset: Any, name: str, *, carry: Any = None) -> Where:
+        """Return where the sum of an index and an offset lies."""
+        totals = []
+        for k, index in enumerate(indices):
+            total = Signal(self.sum_shape, name=f"{name}_sum_{k}")
+            if carry is None:
+                self.m.d.comb += total.eq(index + offset)
+            else:
+                # A carry below the lowest bit makes one adder of what would be two.
+                wide = Cat(1, index).as_signed() + Cat(carry, offset).as_signed()
+                self.m.d.comb += total.eq((wide >> 1).as_signed())
+            totals.append(total)
+        return Where(totals[0][-1], ~totals[1][-1], totals[0][: self.low_bits])

@@ -9,10 +9,10 @@ from amaranth.lib.wiring import In, Out
 from sluice.block import Block
 from sluice.formats import FORMATS, find_format
 from sluice.masking.external import MaskAligner
-from sluice.masking.generator import IndexCounter, SegmentCounter, add_term, lane_bits
+from sluice.masking.generator import Generator
 from sluice.masking.settings import Alternative, Kind, Operation, masking_layout
 from sluice.params import Choice, Flag, Int
-from sluice.stream import Beat, Fork, sample_settings
+from sluice.stream import Beat, Fork
 
 __all__ = ["Masking"]
 
@@ -54,8 +54,8 @@ class Masking(Block):
     o_mask : Out(stream.Signature(Beat(bit, lanes)))
         If ``mask_output``: the mask of every beat of ``o``, with the same ``keep`` and ``last``.
     config : In(masking_layout(...))
-        Sampled at the first beat of a row. ``rows`` zero means 2**index_bits. Segment lengths must
-        stay the same for a matrix.
+        Sampled when the first beat of a row is taken; ``rows`` (zero means 2**index_bits) only at
+        the first row of a matrix. Segment lengths must stay the same for a matrix.
     status : Out(StructLayout({"mask_short": 1, "too_long": 1, "empty_row": 1}))
         Sticky: a mask packet ended inside a row (its missing bits are zero); a row was longer than
         2**index_bits columns; a row had no element that passes (all of it is the alternative, of
@@ -65,6 +65,8 @@ class Masking(Block):
     ----------
     latency : 3 cycles
     interval : 1 cycle
+        One cycle more after a matrix of a single row, and where a packet of mask bits ends inside
+        a beat's share.
 
     Notes
     -----
@@ -152,62 +154,89 @@ class Masking(Block):
 
     def elaborate(self, platform: Any) -> Module:
         m = Module()
-        settings = sample_settings(m, self.config, self.i)
-        go, accept, supplied = Signal(), Signal(), Signal(init=1)
-        beat = self.i.payload
-        m.d.comb += [self.i.ready.eq(go & supplied), accept.eq(self.i.valid & self.i.ready)]
-
-        indices = IndexCounter(
-            m,
-            bits=self.index_bits,
-            lanes=self.lanes,
-            accept=accept,
-            last=beat.last,
-            rows=settings.rows,
+        go, accept, supplied, fresh = Signal(), Signal(), Signal(init=1), Signal(init=1)
+        load = Signal()
+        beat, config = self.i.payload, self.config
+        generator = Generator(
+            m, lanes=self.lanes, index_bits=self.index_bits, segments=self.segments
         )
-        segments = None
+        m.d.comb += [
+            self.i.ready.eq(go & supplied & ~generator.busy),
+            accept.eq(self.i.valid & self.i.ready),
+            # Without a beat the first stage is empty, and what it loads is loaded again.
+            load.eq(go & fresh),
+        ]
+        with m.If(accept):
+            m.d.sync += fresh.eq(beat.last)
+        generator.count(accept=accept, last=beat.last, fresh=fresh, rows=config.rows)
         if self.segments:
-            lengths = [settings.segments[k] for k in range(self.segments)]
-            segments = SegmentCounter(m, indices, accept=accept, last=beat.last, lengths=lengths)
-        with m.If(accept & indices.column[-1]):
+            lengths = [config.segments[k] for k in range(self.segments)]
+            generator.count_segments(accept=accept, fresh=fresh, lengths=lengths)
+        external = self.add_external(m, accept, supplied, fresh) if self.external else None
+        with m.If(accept & generator.too_long):
             m.d.sync += self.status.too_long.eq(1)
-        external = self.add_external(m, settings, accept, supplied) if self.external else None
 
-        # Stage 1: where each term's interval lies, seen from the beat's first lane.
-        valid_1, valid_2 = Signal(), Signal()
-        beat_1, beat_2 = (Signal(self.beat, name=f"beat_{k}", reset_less=True) for k in (1, 2))
-        bounds = [add_term(m, settings.terms[k], indices, segments) for k in range(self.terms)]
-        bounds_1 = [Signal.like(b, name=f"bounds_{k}") for k, b in enumerate(bounds)]
+        # Stage 1: per term, the index and the offset whose sum is a bound.
+        valid_1, beat_1 = Signal(), Signal(self.beat, reset_less=True)
         extra_1 = Signal(self.lanes, reset_less=True)
-        choice_1 = Signal(Alternative, reset_less=True)
-        value_1 = Signal(self.number.width, reset_less=True)
+        alternative_1 = Signal(self.number.width, reset_less=True)
+        names = ("row_fails", "external", "invert", "operation")
+        flags = data.StructLayout(dict.fromkeys(names, 1))
+        flags_1 = [Signal(flags, name=f"flags_{k}_1") for k in range(self.terms)]
         with m.If(go):
             m.d.sync += [valid_1.eq(accept), beat_1.eq(beat)]
-            m.d.sync += [choice_1.eq(settings.alternative), value_1.eq(settings.value)]
-            m.d.sync += [b1.eq(b) for b1, b in zip(bounds_1, bounds, strict=True)]
             if external is not None:
                 m.d.sync += extra_1.eq(external)
+        with m.If(load):
+            m.d.sync += alternative_1.eq(self.alternative(config.alternative, config.value))
+            for flag, k in zip(flags_1, range(self.terms), strict=True):
+                m.d.sync += [
+                    flag.row_fails.eq(generator.row_fails(config.terms[k])),
+                    flag.external.eq(config.terms[k].kind == Kind.EXTERNAL),
+                    flag.invert.eq(config.terms[k].invert),
+                    flag.operation.eq(config.terms[k].operation),
+                ]
 
-        # Stage 2: one bit per lane and term.
-        bits_2 = [Signal(self.lanes, name=f"bits_{k}", reset_less=True) for k in range(self.terms)]
-        operations_2 = [Signal(Operation, name=f"operation_{k}") for k in range(self.terms)]
+        # Stage 2: per lane and term, which bounds let it pass.
+        valid_2, beat_2 = Signal(), Signal(self.beat, reset_less=True)
+        extra_2 = Signal(self.lanes, reset_less=True)
         alternative_2 = Signal(self.number.width, reset_less=True)
         with m.If(go):
-            m.d.sync += [valid_2.eq(valid_1), beat_2.eq(beat_1)]
-            m.d.sync += alternative_2.eq(self.alternative(choice_1, value_1))
-            for bits, operation, bound in zip(bits_2, operations_2, bounds_1, strict=True):
-                passed: Value = lane_bits(bound, self.lanes)
-                if external is not None:
-                    passed = passed & (extra_1 | ~bound.external.replicate(self.lanes))
-                m.d.sync += bits.eq(passed ^ bound.invert.replicate(self.lanes))
-                m.d.sync += operation.eq(bound.operation)
+            m.d.sync += [
+                valid_2.eq(valid_1),
+                beat_2.eq(beat_1),
+                extra_2.eq(extra_1),
+                alternative_2.eq(alternative_1),
+            ]
+        terms = []
+        generator.add_indices(go)
+        for k in range(self.terms):
+            bounds = generator.add_term(
+                config.terms[k], go=go, load=load, fresh=fresh, name=f"term_{k}"
+            )
+            above, below = (
+                Signal(self.lanes, name=f"{n}_{k}", reset_less=True) for n in ("above", "below")
+            )
+            flag = Signal(flags, name=f"flags_{k}_2", reset_less=True)
+            with m.If(go):
+                m.d.sync += [above.eq(bounds[0]), below.eq(bounds[1]), flag.eq(flags_1[k])]
+            terms.append((above, below, flag))
 
         # Stage 3: the masking multiplexer.
         mask = Signal(self.lanes)
-        joined: Value = bits_2[0]
-        for bits, operation in zip(bits_2[1:], operations_2[1:], strict=True):
-            joined = Mux(operation == Operation.OR, joined | bits, joined & bits)
-        m.d.comb += mask.eq(joined)
+        for k in range(self.lanes):
+            joined: Any = None
+            for above, below, flag in terms:
+                passes = above[k] & below[k] & ~flag.row_fails
+                if self.external:
+                    passes = passes & (extra_2[k] | ~flag.external)
+                passes = passes ^ flag.invert
+                if joined is None:
+                    joined = passes
+                else:
+                    is_or = flag.operation == Operation.OR
+                    joined = Mux(is_or, joined | passes, joined & passes)
+            m.d.comb += mask[k].eq(joined)
         valid_3, beat_3 = Signal(), Signal(self.beat, reset_less=True)
         mask_3 = Signal(self.lanes, reset_less=True)
         with m.If(go):
@@ -234,16 +263,19 @@ class Masking(Block):
         )
         return Mux(choice == Alternative.VALUE, value, infinite)
 
-    def add_external(self, m: Module, settings: Any, accept: Value, supplied: Signal) -> Value:
+    def add_external(self, m: Module, accept: Value, supplied: Signal, fresh: Value) -> Value:
         """Add the mask stream; return its bits for the beat on ``i``."""
         m.submodules.aligner = aligner = MaskAligner(lanes=self.lanes, ratio=self.mask_ratio)
         beat = self.i.payload
-        wanted = Signal()
-        uses = Cat(settings.terms[k].kind == Kind.EXTERNAL for k in range(self.terms)).any()
+        uses, held, wanted = Signal(), Signal(), Signal()
+        kinds = [self.config.terms[k].kind == Kind.EXTERNAL for k in range(self.terms)]
+        with m.If(accept):
+            m.d.sync += held.eq(uses)
         count: Any = 0
         for k in range(self.lanes):
             count = Mux(beat.keep[k], k + 1, count)
         m.d.comb += [
+            uses.eq(Mux(fresh, Cat(kinds).any(), held)),
             wanted.eq(uses & beat.keep[0]),
             supplied.eq(~wanted | aligner.available),
             aligner.i.valid.eq(self.i_mask.valid),

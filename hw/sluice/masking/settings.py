@@ -15,17 +15,21 @@ __all__ = ["Alternative", "Kind", "Operation", "Term", "masking_layout", "parse_
 
 
 class Kind(enum.IntEnum):
-    """Which elements a term passes; ``r`` is the row, ``c`` the column, both from zero."""
+    """Which elements a term passes; ``r`` is the row, ``c`` the column, both from zero.
+
+    Bit 0 says that the upper bound, if there is one, counts from the column and not from the
+    diagonal, so that nothing has to be decoded there.
+    """
 
     NONE = 0
     ALL = 1
     LOWER = 2  # c <= r + a
-    UPPER = 3  # c >= r + a
-    BAND = 4  # r + a <= c <= r + b
-    COLUMNS = 5  # c < a
+    COLUMNS = 3  # c < a
+    UPPER = 4  # c >= r + a
+    SEGMENTS = 5  # r and c lie in the same segment
     ROWS = 6  # r < a
-    SEGMENTS = 7  # r and c lie in the same segment
-    EXTERNAL = 8  # the next bit of the mask stream
+    EXTERNAL = 7  # the next bit of the mask stream
+    BAND = 8  # r + a <= c <= r + b
 
 
 class Operation(enum.IntEnum):

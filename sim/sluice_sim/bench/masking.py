@@ -104,7 +104,8 @@ class MaskingBench(Bench):
                 chosen = Kind.EXTERNAL if block.external else Kind.LOWER
             a, b = (int(v) for v in rng.integers(-reach, reach + 1, 2))
             if rng.random() < 0.3:
-                a = int(rng.choice([0, 1, -1, block.lanes, -block.lanes]))
+                most = (1 << block.index_bits) - 1
+                a = int(rng.choice([0, 1, -1, min(block.lanes, most), -min(block.lanes, most)]))
             terms.append(
                 {
                     "kind": chosen.name.lower(),
