@@ -1,0 +1,292 @@
+"""The rounding unit."""
+
+from typing import Any
+
+from amaranth import Cat, Const, Module, Mux, Signal, Value
+from amaranth.lib import data, stream
+from amaranth.lib.wiring import In, Out
+
+from sluice.block import Block
+from sluice.formats import Fixed, Float, find_format
+from sluice.params import Choice, Flag, Int
+from sluice.rounding.align import add_align, plan_align
+from sluice.rounding.direct import add_direct, direct_stages
+from sluice.rounding.finish import FINISH_STAGES, add_finish
+from sluice.rounding.generators import GENERATORS, default_seeds, seed_or_substitute
+from sluice.rounding.lane import Lane, Result, Shared
+from sluice.rounding.settings import Modes, NumberFormat, own_field_bits, rounding_layout
+from sluice.stream import Beat, sample_settings
+
+__all__ = ["Rounding"]
+
+SOURCES = ("fp32", "fp16", "bf16", "int8", "int16", "int32")
+TARGETS = ("tf32", "bf16", "fp16", "fp8_e4m3", "fp8_e5m2", "int4", "int8", "int16")
+
+
+class Rounding(Block):
+    """Round every element to a narrower format: ``(kept + up) * quantum``, the sign put back.
+
+    Parameters
+    ----------
+    source : format
+        ``fp32``, ``fp16``, ``bf16``, ``int8``, ``int16``, ``int32`` or ``fixedW.F``.
+    target : format
+        A narrower one, of signed numbers.
+    lanes : int, 1..64
+        Elements per beat.
+    modes : words with commas between
+        Rounding modes to build: ``nearest_even``, ``towards_zero``, ``own_bits``, ``generator``.
+    random_bits : int, 1..16
+        R, the bits that decide in the modes ``own_bits`` and ``generator``.
+    position : int, 0..31
+        Lowest of the R bits of the source word that ``own_bits`` takes: of the fraction field, or
+        of the magnitude of a fixed-point source.
+    generator : {"lfsr", "xoroshiro"}
+        What makes the random bits of the mode ``generator``.
+    saturation : bool
+        With the setting ``saturate``. Fixed-point targets always saturate and do not have it.
+    status_bits : bool
+        With ``status``.
+
+    Members
+    -------
+    i : In(stream.Signature(Beat(source, lanes)))
+    o : Out(stream.Signature(Beat(target, lanes)))
+    config : In(StructLayout({"mode": 2, "saturate": 1, "seed_load": 1, "seed_lane": n, "seed": n}))
+        Only the fields that have a meaning; none, no port. ``mode`` counts the modes in the order
+        above (one that is not built rounds towards zero), and exists where there are several.
+        ``saturate`` turns overflow and infinity into the largest finite value. Both are sampled
+        at the first beat of a packet. With a generator, ``seed_load`` replaces the state of lane
+        ``seed_lane`` by ``seed`` when the first beat of a packet is taken, which rounds with it
+        already. A zero ``seed`` means 1. An empty packet will do.
+    status : Out(StructLayout({"overflow": 1, "invalid": 1}))
+        Sticky: a finite element was rounded beyond the largest finite value; an element was NaN.
+
+    Attributes
+    ----------
+    latency : cycles
+        Equal exponent widths: 4, and 5 with ``saturation``. Otherwise 4 behind the alignment.
+        From floating point that is 4 + ceil(L / 2) with L the bits of the longest shift that
+        matters (R + fraction bits + 1 of a floating-point target, R + width of any other). From
+        fixed to floating point it is 3 + L, where the shift is at most ``width - 1``, and 3 to
+        fixed point.
+    interval : 1 cycle
+
+    Notes
+    -----
+    ``i.ready`` depends on ``o.ready`` in the same cycle; all stages stall together. Every lane's
+    generator steps once per beat, whatever its mode and ``keep``. Reset drops what is on the way
+    and gives the lanes different states.
+
+    Overflow gives infinity, or NaN in a format without one, and the largest finite value in mode
+    ``towards_zero``. NaN becomes the canonical quiet NaN with its sign, or zero in fixed point.
+
+    Method: US 10684824 (``own_bits``: rounding with low bits of the value itself). Golden model:
+    :func:`sluice_sim.golden.rounding.round_bits`.
+
+    Raises
+    ------
+    TypeError, ValueError
+        If a parameter is not of its type or out of its range, if ``target`` is not narrower than
+        ``source``, or if the bits for ``own_bits`` do not lie in their field.
+    """
+
+    i: stream.Interface
+    o: stream.Interface
+    config: Any
+    status: Any
+    interval = 1
+
+    PARAMETERS = (
+        NumberFormat("source", "number format that comes in", SOURCES),
+        NumberFormat("target", "narrower number format that goes out", TARGETS),
+        Int("lanes", "elements per beat", 1, 64),
+        Modes("modes", "rounding modes to build"),
+        Int("random_bits", "bits that decide in the stochastic modes", 1, 16, "bits"),
+        Int("position", "lowest of the source's own bits to round with", 0, 31),
+        Choice("generator", "what makes random bits", tuple(GENERATORS)),
+        Flag("saturation", "with a setting that replaces overflow by the largest value"),
+        Flag("status_bits", "with status"),
+    )
+
+    def __init__(
+        self,
+        *,
+        source: str = "fp32",
+        target: str = "bf16",
+        lanes: int = 8,
+        modes: str = "nearest_even,towards_zero,own_bits,generator",
+        random_bits: int = 8,
+        position: int = 0,
+        generator: str = "lfsr",
+        saturation: bool = True,
+        status_bits: bool = True,
+    ):
+        self.check(
+            source=source,
+            target=target,
+            lanes=lanes,
+            modes=modes,
+            random_bits=random_bits,
+            position=position,
+            generator=generator,
+            saturation=saturation,
+            status_bits=status_bits,
+        )
+        self.source: str
+        self.target: str
+        self.lanes: int
+        self.modes: str
+        self.random_bits: int
+        self.position: int
+        self.generator: str
+        self.saturation: bool
+        self.status_bits: bool
+        i_format: Any = find_format(self.source)
+        o_format: Any = find_format(self.target)
+        self.i_format, self.o_format = i_format, o_format
+        self.mode_names = tuple(self.modes.split(","))
+        if o_format.width >= i_format.width:
+            raise ValueError(f"target must be narrower than {self.source}, not {self.target}")
+        own = own_field_bits(i_format)
+        if "own_bits" in self.mode_names and self.position + self.random_bits > own:
+            raise ValueError(
+                f"position must be in 0..{own - self.random_bits}, not {self.position}: bits "
+                f"position to position + {self.random_bits} - 1 must lie in the {own} bits that "
+                f"{self.source} can round with"
+            )
+        # A floating-point target narrower than its source has at most the source's exponent.
+        self.is_direct = (
+            isinstance(i_format, Float)
+            and isinstance(o_format, Float)
+            and i_format.exponent_bits == o_format.exponent_bits
+        )
+        self.saturates = self.saturation and isinstance(o_format, Float)
+        if self.is_direct:
+            self.latency = direct_stages(saturation=self.saturates)
+        else:
+            self.plan = plan_align(i_format, o_format, self.random_bits)
+            self.latency = self.plan.stages + FINISH_STAGES
+        self.seed_bits = GENERATORS[self.generator].WIDTH if "generator" in self.mode_names else 0
+        layout = rounding_layout(
+            modes=self.mode_names,
+            saturation=self.saturates,
+            lanes=self.lanes,
+            seed_bits=self.seed_bits,
+        )
+        self.i_beat, self.o_beat = Beat(i_format, self.lanes), Beat(o_format, self.lanes)
+        members: dict[str, Any] = {
+            "i": In(stream.Signature(self.i_beat)),
+            "o": Out(stream.Signature(self.o_beat)),
+        }
+        if layout.members:
+            members["config"] = In(layout)
+        if self.status_bits:
+            members["status"] = Out(data.StructLayout({"overflow": 1, "invalid": 1}))
+        super().__init__(members)
+
+    def elaborate(self, platform: Any) -> Module:
+        m = Module()
+        go, accept = Signal(), Signal()
+        beat = self.i.payload
+        valid: Value = accept
+        stages = []
+        for k in range(self.latency):
+            stage = Signal(name=f"valid_{k + 1}")
+            with m.If(go):
+                m.d.sync += stage.eq(valid)
+            valid = stage
+            stages.append(stage)
+        m.d.comb += [
+            go.eq(~valid | self.o.ready),
+            self.i.ready.eq(go),
+            accept.eq(self.i.valid & go),
+        ]
+
+        shared = self.add_shared(m, go)
+        random = self.add_generators(m, accept, go & stages[0])
+        results: list[Result] = []
+        for k in range(self.lanes):
+            lane = Lane(shared, self.i_format, self.o_format, f"lane{k}")
+            word = Value.cast(beat.data[k])
+            if self.is_direct:
+                result = add_direct(lane, word, random[k], saturation=self.saturates)
+            else:
+                result = add_finish(lane, self.plan, add_align(lane, self.plan, word, random[k]))
+            assert result.depth == self.latency
+            results.append(result)
+        m.d.comb += [
+            self.o.valid.eq(valid),
+            *(
+                Value.cast(self.o.payload.data[k]).eq(result.bits)
+                for k, result in enumerate(results)
+            ),
+            self.o.payload.keep.eq(shared.delayed("keep", beat.keep, self.latency)),
+            self.o.payload.last.eq(shared.delayed("last", beat.last, self.latency)),
+        ]
+        if self.status_bits:
+            depth = results[0].flags_depth
+            keep = shared.delayed("keep", beat.keep, depth)
+            self.watch(m, stages[depth - 1] & go, keep, results)
+        return m
+
+    def add_shared(self, m: Module, go: Value) -> Shared:
+        """Sample the settings that hold for a packet."""
+        mode: Value = Const(0, 2)
+        saturate: Value = Const(0, 1)
+        steady = {
+            name: self.config[name]
+            for name in ("mode", "saturate")
+            if "config" in self.signature.members and name in self.config.shape().members
+        }
+        if steady:
+            sampled = sample_settings(m, Cat(*steady.values()), self.i)
+            if "saturate" in steady:
+                saturate = sampled[-1]
+            if "mode" in steady:
+                mode = sampled[:2]
+        return Shared(
+            m=m,
+            go=go,
+            modes=self.mode_names,
+            mode=mode,
+            saturate=saturate,
+            random_bits=self.random_bits,
+            position=self.position,
+        )
+
+    def add_generators(self, m: Module, accept: Value, step: Value) -> list[Value]:
+        """Return each lane's random bits for the beat in the first stage, which ``step`` moves."""
+        if not self.seed_bits:
+            return [Const(0, self.random_bits)] * self.lanes
+        first = Signal(init=1)
+        with m.If(accept):
+            m.d.sync += first.eq(self.i.payload.last)
+        seed = Signal(self.seed_bits)
+        load = Signal()
+        m.d.comb += [
+            seed.eq(seed_or_substitute(self.config.seed)),
+            load.eq(accept & first & self.config.seed_load),
+        ]
+        generator = GENERATORS[self.generator]
+        return [
+            generator(
+                m,
+                random_bits=self.random_bits,
+                step=step,
+                load=load & (self.config.seed_lane == k),
+                seed=seed,
+                init=init,
+            ).bits
+            for k, init in enumerate(default_seeds(self.lanes, self.seed_bits))
+        ]
+
+    def watch(self, m: Module, moves: Value, keep: Value, results: list[Result]) -> None:
+        """Keep in mind what happened to elements that count."""
+        for name in ("overflow", "invalid"):
+            flags = Cat(getattr(result, name) for result in results) & keep
+            groups = Cat(flags[k : k + 4].any() for k in range(0, self.lanes, 4))
+            seen = Signal(len(groups), name=f"{name}_seen")
+            m.d.sync += seen.eq(Mux(moves, groups, 0))
+            with m.If(seen.any()):
+                m.d.sync += getattr(self.status, name).eq(1)
