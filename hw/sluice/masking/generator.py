@@ -37,6 +37,16 @@ class Where:
     place: Value
 
 
+@dataclass
+class Bounds:
+    """Lane ``k`` passes if ``(below_all | above[k]) & ~past_all & below[k]``."""
+
+    below_all: Value
+    above: Value
+    past_all: Value
+    below: Value
+
+
 class Generator:
     """The indices of the next beat, and the sums that each term makes of them.
 
@@ -166,11 +176,10 @@ class Generator:
 
     def add_term(
         self, term: Any, *, go: Value, load: Value, fresh: Value, name: str
-    ) -> tuple[Value, Value]:
-        """Add a term's first stage; return, for every lane, which of its bounds let it pass.
+    ) -> Bounds:
+        """Add a term's first stage; return which lanes of the beat in it the bounds let pass.
 
-        ``load`` marks the beat whose settings count; they are kept as offsets. The result is that
-        of the beat in the first stage.
+        ``load`` marks the beat whose settings count; they are kept as offsets.
         """
         m, kind = self.m, term.kind
         always = 1 << self.sum_shape.width - 2
@@ -210,9 +219,10 @@ class Generator:
                 m.d.sync += index.eq(Mux(of_column, mirror, diagonal))
             highs.append(index)
         below = self._compare(highs, high, f"{name}_high")
-        up = [above.before | (~above.beyond & (above.place <= k)) for k in range(self.lanes)]
-        down = [~below.before & (below.beyond | (below.place >= k)) for k in range(self.lanes)]
-        return Cat(up), Cat(down)
+        # No more than four signals each, which is one look-up table behind the sums.
+        up = [~above.beyond & (above.place <= k) for k in range(self.lanes)]
+        down = [below.beyond | (below.place >= k) for k in range(self.lanes)]
+        return Bounds(above.before, Cat(up), below.before, Cat(down))
 
     def _compare(self, indices: Any, offset: Any, name: str, *, carry: Any = None) -> Where:
         """Return where the sum of an index and an offset lies."""

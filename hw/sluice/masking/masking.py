@@ -70,7 +70,8 @@ class Masking(Block):
 
     Notes
     -----
-    ``i.ready`` depends on ``o.ready`` in the same cycle. In formats without infinity the
+    ``i.ready`` depends on ``o.ready`` in the same cycle; ``o.payload`` is one multiplexer behind
+    registers. In formats without infinity the
     alternative ``minus_infinity`` is the lowest finite value. Reset drops what is on the way and
     begins a matrix.
 
@@ -217,17 +218,24 @@ class Masking(Block):
             above, below = (
                 Signal(self.lanes, name=f"{n}_{k}", reset_less=True) for n in ("above", "below")
             )
+            every, none = (Signal(name=f"{n}_{k}", reset_less=True) for n in ("every", "none"))
             flag = Signal(flags, name=f"flags_{k}_2", reset_less=True)
             with m.If(go):
-                m.d.sync += [above.eq(bounds[0]), below.eq(bounds[1]), flag.eq(flags_1[k])]
-            terms.append((above, below, flag))
+                m.d.sync += [
+                    every.eq(bounds.below_all),
+                    above.eq(bounds.above),
+                    none.eq(bounds.past_all | flags_1[k].row_fails),
+                    below.eq(bounds.below),
+                    flag.eq(flags_1[k]),
+                ]
+            terms.append((every, above, none, below, flag))
 
-        # Stage 3: the masking multiplexer.
+        # Stage 3: the mask, and behind the registers the masking multiplexer.
         mask = Signal(self.lanes)
         for k in range(self.lanes):
             joined: Any = None
-            for above, below, flag in terms:
-                passes = above[k] & below[k] & ~flag.row_fails
+            for every, above, none, below, flag in terms:
+                passes = (every | above[k]) & below[k] & ~none
                 if self.external:
                     passes = passes & (extra_2[k] | ~flag.external)
                 passes = passes ^ flag.invert
@@ -239,17 +247,20 @@ class Masking(Block):
             m.d.comb += mask[k].eq(joined)
         valid_3, beat_3 = Signal(), Signal(self.beat, reset_less=True)
         mask_3 = Signal(self.lanes, reset_less=True)
+        alternative_3 = Signal(self.number.width, reset_less=True)
         with m.If(go):
             m.d.sync += [
                 valid_3.eq(valid_2),
-                beat_3.keep.eq(beat_2.keep),
-                beat_3.last.eq(beat_2.last),
+                beat_3.eq(beat_2),
                 mask_3.eq(mask),
+                alternative_3.eq(alternative_2),
             ]
-            for k in range(self.lanes):
-                element = Value.cast(beat_2.data[k])
-                m.d.sync += Value.cast(beat_3.data[k]).eq(Mux(mask[k], element, alternative_2))
-        self.add_output(m, go, valid_3, beat_3, mask_3)
+        masked = Signal(self.beat)
+        m.d.comb += [masked.keep.eq(beat_3.keep), masked.last.eq(beat_3.last)]
+        for k in range(self.lanes):
+            element = Value.cast(beat_3.data[k])
+            m.d.comb += Value.cast(masked.data[k]).eq(Mux(mask_3[k], element, alternative_3))
+        self.add_output(m, go, valid_3, masked, mask_3)
         self.watch_rows(m, valid_3 & go, beat_3, mask_3)
         return m
 
