@@ -72,7 +72,10 @@ class AxisBlock(Block):
                 far.ready.eq(near.ready),
             ]
             for part in ("tdata", "tkeep", "tlast", "tvalid", "tready"):
-                mine, its = getattr(outside, f"{prefix}_{part}"), getattr(adapter, f"{theirs}_{part}")
+                mine, its = (
+                    getattr(outside, f"{prefix}_{part}"),
+                    getattr(adapter, f"{theirs}_{part}"),
+                )
                 inward = stream.is_input is (part != "tready")
                 m.d.comb += its.eq(mine) if inward else mine.eq(its)
         for name in self.inner.signature.members:

@@ -278,6 +278,14 @@ _ENTRIES = (
         ),
         proofs=(
             {"element": "uint4", "lanes": 2, "terms": 1, "index_bits": 4},
+            {
+                "element": "uint4",
+                "lanes": 2,
+                "terms": 1,
+                "index_bits": 4,
+                "external": True,
+                "mask_ratio": 1,
+            },
         ),
         mutants={"element": "int4", "lanes": 2, "terms": 2, "index_bits": 5, "segments": 2},
     ),
@@ -320,8 +328,7 @@ _ENTRIES = (
             {"source": "fp16", "target": "fixed2.0", "lanes": 1, "random_bits": 1},
         ),
         proofs=(
-            {"source": "fp16", "target": "fp8_e5m2", "lanes": 2, "random_bits": 2},
-            {"source": "fixed3.1", "target": "fixed2.0", "lanes": 2, "random_bits": 1},
+            {"source": "fp16", "target": "fp8_e5m2", "lanes": 1, "random_bits": 2},
         ),
         mutants={"source": "fp16", "target": "fp8_e5m2", "lanes": 1, "random_bits": 4},
     ),

@@ -44,5 +44,7 @@ def prove(
     if as_json:
         print_json(rows)
     else:
-        print_table("", ("block", "parameters", "result", "broken", "s"), [r.values() for r in rows])
+        print_table(
+            "", ("block", "parameters", "result", "broken", "s"), [r.values() for r in rows]
+        )
     raise typer.Exit(0 if all(v.proven for _, v in outcomes) else 1)

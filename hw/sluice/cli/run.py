@@ -11,9 +11,7 @@ __all__ = ["run"]
 
 def run(
     block: Annotated[str, typer.Argument(help="A name from `sluice list`.")],
-    inputs: Annotated[
-        list[str], typer.Option("--input", help="[stream=]x.npy; rows are packets.")
-    ],
+    inputs: Annotated[list[str], typer.Option("--input", help="[stream=]x.npy; rows are packets.")],
     outputs: Annotated[list[str], typer.Option("--output", help="[stream=]y.npy, a new file.")],
     config: Annotated[
         list[str] | None, typer.Option("--config", help="A setting: name=value.")

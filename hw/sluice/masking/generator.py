@@ -174,9 +174,7 @@ class Generator:
         """Return whether the row of the next beat is masked as a whole."""
         return (term.kind == Kind.ROWS) & (Cat(self.row, 0).as_signed() >= term.a)
 
-    def add_term(
-        self, term: Any, *, go: Value, load: Value, fresh: Value, name: str
-    ) -> Bounds:
+    def add_term(self, term: Any, *, go: Value, load: Value, fresh: Value, name: str) -> Bounds:
         """Add a term's first stage; return which lanes of the beat in it the bounds let pass.
 
         ``load`` marks the beat whose settings count; they are kept as offsets.

@@ -148,9 +148,7 @@ class Masking(Block):
         if self.mask_output:
             members["o_mask"] = Out(stream.Signature(Beat(bit, self.lanes)))
         members["config"] = In(layout)
-        members["status"] = Out(
-            data.StructLayout({"mask_short": 1, "too_long": 1, "empty_row": 1})
-        )
+        members["status"] = Out(data.StructLayout({"mask_short": 1, "too_long": 1, "empty_row": 1}))
         super().__init__(members)
 
     def elaborate(self, platform: Any) -> Module:

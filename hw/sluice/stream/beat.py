@@ -50,6 +50,11 @@ class Beat(data.StructLayout):
     def element_width(self) -> int:
         return Shape.cast(self.element).width
 
+    @property
+    def data_bits(self) -> int:
+        """Bits of all elements together."""
+        return self.element_width * self.lanes
+
     def __str__(self) -> str:
         return f"{self.number or Shape.cast(self.element)!s}x{self.lanes}"
 

@@ -82,7 +82,11 @@ class Fifo(Block):
             return Mux(pointer == self.depth - 1, 0, pointer + 1)
 
         push, pop, arrived = Signal(), Signal(), Signal()
-        writing, reading, reading_next = Signal(range(rows)), Signal(range(rows)), Signal(range(rows))
+        writing, reading, reading_next = (
+            Signal(range(rows)),
+            Signal(range(rows)),
+            Signal(range(rows)),
+        )
         # Beats that the read port can see: a beat written in this cycle is not among them.
         visible, visible_next = Signal.like(self.level), Signal.like(self.level)
         level_next = Signal.like(self.level)

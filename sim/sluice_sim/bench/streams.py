@@ -93,7 +93,9 @@ class ArbiterBench(Bench):
     def scenario(self, kind: str, rng: np.random.Generator) -> Scenario:
         beat = self.block.shape
         inputs = {
-            f"i__{k}": [Word(w) for w in payloads_of(kind, beat, rng)] if self.talks(kind, k) else []
+            f"i__{k}": [Word(w) for w in payloads_of(kind, beat, rng)]
+            if self.talks(kind, k)
+            else []
             for k in range(self.block.inputs)
         }
         return Scenario(inputs, {"o": [w.payload for words in inputs.values() for w in words]})

@@ -64,9 +64,7 @@ class Run:
         for port in self.ports.values():
             port.words.clear()
             port.moved.clear()
-        self.tasks = [
-            cocotb.start_soon(self.ports[name].receive()) for name in scenario.expected
-        ]
+        self.tasks = [cocotb.start_soon(self.ports[name].receive()) for name in scenario.expected]
         senders = []
         for k, (name, words) in enumerate(scenario.inputs.items()):
             hook = (self.settings,) if k == 0 else ()

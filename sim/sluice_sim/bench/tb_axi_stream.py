@@ -80,5 +80,3 @@ async def bad_keep_is_reported(dut):
         await run.ports["s_axis"].send([Word((keep | last << count) << (8 * count))])
         await RisingEdge(dut.clk)
         assert int(dut.status.value) == ((keep, last) not in good), f"keep {keep:b} last {last}"
-
-

@@ -20,12 +20,14 @@ __all__ = ["Proof", "Verdict", "prove"]
 
 _PREPARE = (
     "read_rtlil top.il; prep -flatten -top top; async2sync; chformal -lower; dffunmap; "
-    "memory_map -formal; setundef -undriven -anyseq; opt -full; simplemap; dffunmap; opt_clean; "
+    "memory_map -formal; setundef -undriven -anyseq; opt -full; techmap; opt -full; simplemap; dffunmap; opt_clean; "
     "aigmap; write_aiger -zinit top.aig; design -reset; "
     # ABC runs only where there is something to map; what it maps is of no interest.
     "read_verilog stub.v; simplemap; abc -script prove.abc"
 )
-_PROVE = "read_aiger top.aig\npdr -T {seconds}\nwrite_status status.txt\nwrite_cex -n -f trace.txt\n"
+_PROVE = (
+    "read_aiger top.aig\npdr -T {seconds}\nwrite_status status.txt\nwrite_cex -n -f trace.txt\n"
+)
 _STUB = "module stub(input a, b, output y); assign y = a & b; endmodule\n"
 
 

@@ -196,7 +196,9 @@ def prove_packet_splitter(proof: Proof) -> None:
     length = Signal(range(dut.max_beats + 2))
     moves = passing(dut.o)
     with m.If(moves):
-        m.d.sync += length.eq(Mux(dut.o.payload.last, 0, Mux(length > dut.max_beats, length, length + 1)))
+        m.d.sync += length.eq(
+            Mux(dut.o.payload.last, 0, Mux(length > dut.max_beats, length, length + 1))
+        )
     due = dut.i.payload.last | ((length + 1) == settings.beats)
     proof.forbid("an end in the wrong place", moves & (dut.o.payload.last != due))
 
