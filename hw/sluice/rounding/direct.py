@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from amaranth import Cat, Const, Mux, Value
+from amaranth import Cat, Const, Mux, Signal, Value
 
 from sluice.rounding.lane import Lane, Result, ones_groups
 
@@ -23,9 +23,9 @@ def add_direct(lane: Lane, word: Value, random: Value, *, saturation: bool) -> R
     not need for rounding, are added to the exponent of ones. It overflows for a NaN only, and
     for no other word at all.
     """
-    m, shared, go = lane.m, lane.shared, lane.shared.go
+    shared, go = lane.shared, lane.shared.go
     source, target = lane.source, lane.target
-    kept, ones = target.fraction_bits, (1 << source.exponent_bits) - 1
+    kept = target.fraction_bits
     dropped = source.fraction_bits - kept
     bits = shared.random_bits
 
@@ -38,23 +38,27 @@ def add_direct(lane: Lane, word: Value, random: Value, *, saturation: bool) -> R
     high = a.word[dropped:-1]
     size = -(-len(below) // source.exponent_bits)
     groups = Cat(below[k : k + size].any() for k in range(0, len(below), size or 1))
+    # Only force sets the register behind this, which costs no table.
+    never = Signal()
     carry: Value = Const(0, 1)
     if lane.has_ties:
         carry = lane.carry(high[0], below.any() if len(below) else Const(0, 1))
     b: Any = lane.step(
+        forced={"rounding": -1, "special": 1},
         sign=a.word[-1],
         main=Cat(Const(0, max(0, bits - dropped)), second, high),
-        special=special,
+        special=never,
         rounding=lane.rounding_value(a.word, random) | Const(0, bits),
         carry=carry,
         below=groups,
     )
     set_special, set_normal = go & special, go & ~special
-    lane.force(b.rounding, -1, set_special)
+    lane.force(b.rounding, set_special)
+    lane.force(b.special, set_special)
     if lane.has_ties:
-        lane.force(b.carry, 0, set_special)
+        lane.force(b.carry, set_special)
     if len(below):
-        lane.force(b.below, 0, set_normal)
+        lane.force(b.below, set_normal)
 
     total = lane.add(b.main, Cat(b.rounding, b.special.replicate(kept), b.below), b.carry)
     c: Any = lane.step(sign=b.sign, total=total[bits:], special=b.special)
@@ -63,6 +67,7 @@ def add_direct(lane: Lane, word: Value, random: Value, *, saturation: bool) -> R
     full = c.total[kept:-1].all()
     fraction, top = c.total[: kept - 1], c.total[kept - 1]
     d: Any = lane.step(
+        forced={"exponent": -1},
         sign=c.sign,
         fraction=fraction,
         quiet=Mux(c.special, nan, top),
@@ -72,12 +77,12 @@ def add_direct(lane: Lane, word: Value, random: Value, *, saturation: bool) -> R
         invalid=nan,
     )
     forced = go & c.special
-    lane.force(d.fraction, 0, forced)
-    lane.force(d.exponent, ones, forced)
+    lane.force(d.fraction, forced)
+    lane.force(d.exponent, forced)
     flags = (d.overflow, d.invalid, lane.depth)
     out = Cat(d.fraction, d.quiet, d.exponent)
     if saturation:
-        e: Any = lane.step(sign=d.sign, out=out)
-        lane.force(e.out, target.max_bits, go & d.limit)
+        e: Any = lane.step(forced={"out": target.max_bits}, sign=d.sign, out=out)
+        lane.force(e.out, go & d.limit)
         return Result(Cat(e.out, e.sign), lane.depth, *flags)
     return Result(Cat(out, d.sign), lane.depth, *flags)

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from amaranth import Cat, Const, Mux, Value
+from amaranth import Cat, Const, Mux
 
 from sluice.formats import Float
 from sluice.rounding.align import Aligned, Plan

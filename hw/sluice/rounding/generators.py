@@ -65,7 +65,7 @@ class LfsrLane:
 
     @classmethod
     def leap(cls) -> list[set[int]]:
-        """Return, for each bit of the state after a leap, the bits of the state it is the sum of."""
+        """Return which bits of the state sum up to each bit of the state after a leap."""
         sums = [{k} for k in range(cls.WIDTH)]
         for _ in range(cls.LEAP):
             fed: set[int] = set()

@@ -1,8 +1,8 @@
 """What the datapaths of a lane share: registers that stall together, and the rounding value."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from types import SimpleNamespace
+from types import MappingProxyType, SimpleNamespace
 from typing import Any
 
 from amaranth import Cat, Const, Module, Mux, Signal, Value
@@ -10,7 +10,7 @@ from amaranth import Cat, Const, Module, Mux, Signal, Value
 from sluice.formats import Format
 from sluice.rounding.settings import MODES
 
-__all__ = ["Lane", "Shared", "Result", "aligned_parts", "ones_groups"]
+__all__ = ["Lane", "Result", "Shared", "aligned_parts", "ones_groups"]
 
 
 def ones_groups(value: Value, size: int = 4) -> Value:
@@ -89,8 +89,14 @@ class Lane:
         self.target: Any = target
         self.depth = 0
 
-    def step(self, **values: Value) -> SimpleNamespace:
-        """Return registers behind ``values``: the next stage."""
+    def step(
+        self, *, forced: Mapping[str, int] = MappingProxyType({}), **values: Value
+    ) -> SimpleNamespace:
+        """Return registers behind ``values``: the next stage.
+
+        ``forced`` has the constants that :meth:`force` will load. A flip-flop's own set and reset
+        inputs can do that only if its value at power-up is the same.
+        """
         self.depth += 1
         stage = SimpleNamespace()
         for name, value in values.items():
@@ -98,18 +104,24 @@ class Lane:
             register: Value = value
             if not isinstance(value, Const):
                 register = Signal(
-                    len(value), name=f"{self.name}_{name}_{self.depth}", reset_less=True
+                    len(value),
+                    init=forced.get(name, 0) & ((1 << len(value)) - 1),
+                    name=f"{self.name}_{name}_{self.depth}",
+                    reset_less=True,
                 )
                 with self.m.If(self.shared.go):
                     self.m.d.sync += register.eq(value)
             setattr(stage, name, register)
         return stage
 
-    def force(self, register: Any, value: int, when: Value) -> None:
-        """Load ``register`` with a constant instead of its value: call it after the step."""
-        # A condition outside the enable is what a flip-flop's own set and reset inputs can do.
+    def force(self, register: Any, when: Value) -> None:
+        """Load ``register`` with its constant in place of its value; ``when`` implies that all go.
+
+        To be called behind the step that made it. A condition outside the enable is what the set
+        and reset inputs of flip-flops have.
+        """
         with self.m.If(when):
-            self.m.d.sync += register.eq(value)
+            self.m.d.sync += register.eq(register.init)
 
     def also(self, stage: SimpleNamespace, *names: str, drop: bool = False) -> dict[str, Value]:
         """Return the values of ``stage`` for the next step, of all names but ``names``."""

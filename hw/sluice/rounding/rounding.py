@@ -7,7 +7,7 @@ from amaranth.lib import data, stream
 from amaranth.lib.wiring import In, Out
 
 from sluice.block import Block
-from sluice.formats import Fixed, Float, find_format
+from sluice.formats import Float, find_format
 from sluice.params import Choice, Flag, Int
 from sluice.rounding.align import add_align, plan_align
 from sluice.rounding.direct import add_direct, direct_stages

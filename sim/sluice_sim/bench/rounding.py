@@ -139,7 +139,7 @@ class RoundingBench(Bench):
         self, rng: np.random.Generator
     ) -> Iterator[tuple[NDArray[np.int64], Settings]]:
         lanes = self.block.lanes
-        for _ in range(40):
+        for _ in range(24):
             length = int(rng.integers(0, 6 * lanes, endpoint=True))
             yield self.values(rng, length), self.settings(rng)
 
@@ -158,7 +158,7 @@ class RoundingBench(Bench):
             for saturate in (False, True)[: 1 + self.block.saturates]:
                 settings = self.settings(rng, mode)
                 settings.saturate = saturate
-                yield rng.permutation(special)[: 200 * lanes], settings
+                yield rng.permutation(special)[: 60 * max(lanes, 4)], settings
         for length in (0, 1, lanes, lanes + 1, 0, 2 * lanes - 1):
             yield self.values(rng, length), self.settings(rng)
 

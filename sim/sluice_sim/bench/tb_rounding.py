@@ -13,8 +13,8 @@ ALL, LANES = 1 << 16, 16
 async def every_word(dut):
     """All 65,536 words of the source, in a mode that changes from packet to packet."""
     run = Run(dut, active=1.0)
-    bench, block = run.bench, run.block
-    if bench.source.width != 16 or block.lanes != LANES:
+    bench = run.bench
+    if bench.source.width != 16 or bench.block.lanes != LANES:
         return
     words = run.gen.permutation(np.arange(ALL)).reshape(-1, ALL // 64)
     packets = (
