@@ -44,7 +44,7 @@ def add_direct(lane: Lane, word: Value, random: Value, *, saturation: bool) -> R
     if lane.has_ties:
         carry = lane.carry(high[0], below.any() if len(below) else Const(0, 1))
     b: Any = lane.step(
-        forced={"rounding": -1, "special": 1},
+        {"rounding": -1, "special": 1},
         sign=a.word[-1],
         main=Cat(Const(0, max(0, bits - dropped)), second, high),
         special=never,
@@ -67,7 +67,7 @@ def add_direct(lane: Lane, word: Value, random: Value, *, saturation: bool) -> R
     full = c.total[kept:-1].all()
     fraction, top = c.total[: kept - 1], c.total[kept - 1]
     d: Any = lane.step(
-        forced={"exponent": -1},
+        {"exponent": -1},
         sign=c.sign,
         fraction=fraction,
         quiet=Mux(c.special, nan, top),
@@ -82,7 +82,7 @@ def add_direct(lane: Lane, word: Value, random: Value, *, saturation: bool) -> R
     flags = (d.overflow, d.invalid, lane.depth)
     out = Cat(d.fraction, d.quiet, d.exponent)
     if saturation:
-        e: Any = lane.step(forced={"out": target.max_bits}, sign=d.sign, out=out)
+        e: Any = lane.step({"out": target.max_bits}, sign=d.sign, out=out)
         lane.force(e.out, go & d.limit)
         return Result(Cat(e.out, e.sign), lane.depth, *flags)
     return Result(Cat(out, d.sign), lane.depth, *flags)

@@ -51,28 +51,23 @@ class LfsrLane:
     """
 
     WIDTH: ClassVar = 32
-    TAPS: ClassVar = (32, 22, 2, 1)
     LEAP: ClassVar = 16
 
     def __init__(
         self, m: Module, *, random_bits: int, step: Value, load: Value, seed: Value, init: int
     ):
         state = Signal(self.WIDTH, init=init or ZERO_STATE_SUBSTITUTE, name="lfsr")
-        after = [Cat(state[k] for k in sorted(bits)).xor() for bits in self.leap()]
+        fed: list[Value] = []
+        # Two taps are the bits fed in just before. Putting in what those are made of leaves the
+        # bit fed in three shifts earlier, and sums of four bits that have few levels.
+        upper = [state[31 - k] ^ state[21 - k] for k in range(self.LEAP)]
+        for k in range(self.LEAP):
+            before = upper[k - 1] if k else state[1]
+            fed.append((upper[k] ^ before) ^ (fed[k - 3] if k > 2 else state[(0, 1, 0)[k]]))
         with m.If(step | load):
-            m.d.sync += state.eq(Mux(load, seed, Cat(*after)))
+            leapt = Cat(*reversed(fed), state[: self.LEAP])
+            m.d.sync += state.eq(Mux(load, seed, leapt))
         self.bits: Value = state[:random_bits]
-
-    @classmethod
-    def leap(cls) -> list[set[int]]:
-        """Return which bits of the state sum up to each bit of the state after a leap."""
-        sums = [{k} for k in range(cls.WIDTH)]
-        for _ in range(cls.LEAP):
-            fed: set[int] = set()
-            for tap in cls.TAPS:
-                fed = fed ^ sums[tap - 1]
-            sums = [fed, *sums[:-1]]
-        return sums
 
 
 class XoroshiroLane:

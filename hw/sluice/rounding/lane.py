@@ -90,7 +90,7 @@ class Lane:
         self.depth = 0
 
     def step(
-        self, *, forced: Mapping[str, int] = MappingProxyType({}), **values: Value
+        self, forced: Mapping[str, int] = MappingProxyType({}), /, **values: Value
     ) -> SimpleNamespace:
         """Return registers behind ``values``: the next stage.
 

@@ -57,8 +57,9 @@ class Rounding(Block):
         above (one that is not built rounds towards zero), and exists where there are several.
         ``saturate`` turns overflow and infinity into the largest finite value. Both are sampled
         at the first beat of a packet. With a generator, ``seed_load`` replaces the state of lane
-        ``seed_lane`` by ``seed`` when the first beat of a packet is taken, which rounds with it
-        already. A zero ``seed`` means 1. An empty packet will do.
+        ``seed_lane`` by ``seed`` before the first beat of a packet is taken, which rounds with it
+        already; the three fields must hold still until then. A zero ``seed`` means 1. An empty
+        packet will do.
     status : Out(StructLayout({"overflow": 1, "invalid": 1}))
         Sticky: a finite element was rounded beyond the largest finite value; an element was NaN.
 
@@ -71,6 +72,7 @@ class Rounding(Block):
         fixed to floating point it is 3 + L, where the shift is at most ``width - 1``, and 3 to
         fixed point.
     interval : 1 cycle
+        A seed costs two or three more.
 
     Notes
     -----
@@ -187,7 +189,7 @@ class Rounding(Block):
 
     def elaborate(self, platform: Any) -> Module:
         m = Module()
-        go, accept = Signal(), Signal()
+        go, accept, seeds_ready = Signal(), Signal(), Signal()
         beat = self.i.payload
         valid: Value = accept
         stages = []
@@ -199,12 +201,12 @@ class Rounding(Block):
             stages.append(stage)
         m.d.comb += [
             go.eq(~valid | self.o.ready),
-            self.i.ready.eq(go),
-            accept.eq(self.i.valid & go),
+            self.i.ready.eq(go & seeds_ready),
+            accept.eq(self.i.valid & self.i.ready),
         ]
 
         shared = self.add_shared(m, go)
-        random = self.add_generators(m, accept, go & stages[0])
+        random = self.add_generators(m, accept, go & stages[0], stages[0], seeds_ready)
         results: list[Result] = []
         for k in range(self.lanes):
             lane = Lane(shared, self.i_format, self.o_format, f"lane{k}")
@@ -255,26 +257,36 @@ class Rounding(Block):
             position=self.position,
         )
 
-    def add_generators(self, m: Module, accept: Value, step: Value) -> list[Value]:
-        """Return each lane's random bits for the beat in the first stage, which ``step`` moves."""
+    def add_generators(
+        self, m: Module, accept: Value, step: Value, busy: Value, ready: Signal
+    ) -> list[Value]:
+        """Return each lane's random bits for the beat in the first stage, which ``step`` moves.
+
+        ``busy`` says that there is one; ``ready`` stays low while a seed is loaded.
+        """
         if not self.seed_bits:
+            m.d.comb += ready.eq(1)
             return [Const(0, self.random_bits)] * self.lanes
-        first = Signal(init=1)
+        first, seeded, loads = Signal(init=1), Signal(), Signal()
+        lane, seed = Signal.like(self.config.seed_lane), Signal(self.seed_bits, reset_less=True)
+        m.d.comb += ready.eq(~(first & self.config.seed_load) | seeded)
         with m.If(accept):
-            m.d.sync += first.eq(self.i.payload.last)
-        seed = Signal(self.seed_bits)
-        load = Signal()
-        m.d.comb += [
+            m.d.sync += [first.eq(self.i.payload.last), seeded.eq(0)]
+        # The beat before this one must have had its random bits.
+        m.d.sync += [
+            loads.eq(self.i.valid & ~ready & ~busy & ~loads),
             seed.eq(seed_or_substitute(self.config.seed)),
-            load.eq(accept & first & self.config.seed_load),
+            lane.eq(self.config.seed_lane),
         ]
+        with m.If(loads):
+            m.d.sync += seeded.eq(1)
         generator = GENERATORS[self.generator]
         return [
             generator(
                 m,
                 random_bits=self.random_bits,
                 step=step,
-                load=load & (self.config.seed_lane == k),
+                load=loads & (lane == k),
                 seed=seed,
                 init=init,
             ).bits
