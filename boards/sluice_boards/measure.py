@@ -15,7 +15,7 @@ from amaranth.lib.wiring import In, Out
 from sluice.block import Block
 from sluice.catalogue import RequestError
 from sluice.export import ports_of, to_rtlil
-from sluice_boards.tools import run_tool
+from sluice.tools import run_tool
 
 __all__ = ["DEVICES", "Device", "Harness", "find_device", "measure"]
 

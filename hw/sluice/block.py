@@ -23,13 +23,15 @@ class Block(wiring.Component):
         Name, range and meaning of each parameter, in the order of ``__init__``.
     latency : int, cycles
         From the input beat that completes a result, to that result being offered.
-    interval : int, cycles
+    interval : int or float, cycles
         Between accepted beats when neither side stalls.
     """
 
     PARAMETERS: ClassVar[tuple[Parameter, ...]] = ()
     latency: int
-    interval: int
+    interval: float
+    # A block that is made only to be described or to give its shapes is not a mistake.
+    _MustUse__silence = True
 
     def check(self, **values: Any) -> None:
         """Check every parameter and keep it as an attribute of the same name.

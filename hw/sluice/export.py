@@ -9,8 +9,8 @@ from typing import Any
 from amaranth import ClockDomain, Module, Value
 from amaranth.back import rtlil, verilog
 from amaranth.hdl import Shape
-from amaranth.lib import stream, wiring
 from amaranth.hdl._ir import PortDirection
+from amaranth.lib import stream, wiring
 
 from sluice.block import Block
 
@@ -65,9 +65,9 @@ def streams_of(block: Block) -> Iterator[StreamPort]:
             yield StreamPort(name, member.flow is wiring.In, shape, value)
 
     for name, member in block.signature.members.items():
-        if member.is_signature and isinstance(member.signature, stream.Signature):
-            yield from walk(name, getattr(block, name), member, member.dimensions)
-        elif member.is_signature and hasattr(member.signature, "payload_shape"):
+        if (member.is_signature and isinstance(member.signature, stream.Signature)) or (
+            member.is_signature and hasattr(member.signature, "payload_shape")
+        ):
             yield from walk(name, getattr(block, name), member, member.dimensions)
 
 

@@ -15,7 +15,7 @@ def doctor(as_json: Json = False) -> None:
     import typer
 
     from sluice import __version__
-    from sluice_boards.tools import TOOLS
+    from sluice.tools import TOOLS
     from sluice_sim.runner import use_verilator
 
     use_verilator()

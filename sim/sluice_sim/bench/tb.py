@@ -76,6 +76,9 @@ class Run:
             before, moved = moved, sum(len(port.moved) for port in self.ports.values())
             quiet = quiet + 1 if moved == before else 0
             assert quiet < PATIENCE, "a beat is offered, and none has moved for too long"
+            for name, words in scenario.expected.items():
+                got = len(self.ports[name].words)
+                assert got <= len(words), f"{name}: more words than the {len(words)} expected"
         return {name: self.ports[name].words for name in scenario.expected}
 
     def compare_signals(self, scenario: Scenario) -> None:
@@ -91,20 +94,20 @@ class Run:
         return scenario
 
 
-@cocotb.test(timeout_time=20, timeout_unit="ms")
+@cocotb.test(timeout_time=2, timeout_unit="ms")
 @cocotb.parametrize(active=[1.0, 0.5])
 async def random_packets(dut, active):
     """Random packets, with and without stalls on all sides, equal the golden model."""
     await Run(dut, active=active).run("random")
 
 
-@cocotb.test(timeout_time=20, timeout_unit="ms")
+@cocotb.test(timeout_time=2, timeout_unit="ms")
 async def extremes(dut):
     """The ends of every range, with stalls on all sides, equal the golden model."""
     await Run(dut, active=0.7).run("extremes")
 
 
-@cocotb.test(timeout_time=20, timeout_unit="ms")
+@cocotb.test(timeout_time=2, timeout_unit="ms")
 async def latency_and_interval(dut):
     """Without stalls the block keeps its promises of latency and interval."""
     run = Run(dut, active=1.0)
@@ -124,7 +127,7 @@ async def latency_and_interval(dut):
         )
 
 
-@cocotb.test(timeout_time=20, timeout_unit="ms")
+@cocotb.test(timeout_time=2, timeout_unit="ms")
 async def reset_midway(dut):
     """A reset among beats on the way leaves nothing behind."""
     run = Run(dut, active=0.6)

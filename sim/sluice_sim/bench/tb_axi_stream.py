@@ -28,7 +28,7 @@ def as_bytes(beat, packet: list[int], *, is_signed: bool) -> bytes:
     return bytes(raw)
 
 
-@cocotb.test(timeout_time=20, timeout_unit="ms")
+@cocotb.test(timeout_time=2, timeout_unit="ms")
 async def against_cocotbext_axi(dut):
     """Frames of all lengths pass, with pauses on both sides."""
     run = Run(dut, active=0.6)
@@ -59,7 +59,7 @@ async def against_cocotbext_axi(dut):
             assert bytes(frame.tdata) == as_bytes(beat, packet, is_signed=is_signed)
 
 
-@cocotb.test(timeout_time=20, timeout_unit="ms")
+@cocotb.test(timeout_time=2, timeout_unit="ms")
 async def bad_keep_is_reported(dut):
     """A hole in ``tkeep``, part of an element or an early partial transfer sets the status."""
     if os.environ["SLUICE_BLOCK"] != "axi_stream_slave":

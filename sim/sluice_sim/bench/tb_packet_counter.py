@@ -6,7 +6,7 @@ from cocotb.triggers import RisingEdge
 from sluice_sim.bench.tb import Run
 
 
-@cocotb.test(timeout_time=20, timeout_unit="ms")
+@cocotb.test(timeout_time=2, timeout_unit="ms")
 @cocotb.parametrize(active=[1.0, 0.5])
 async def counts(dut, active):
     """Beats, packets and stalls equal what a monitor saw, modulo the width, and clear to zero."""

@@ -9,7 +9,7 @@ from sluice_sim.bench.tb import Run
 ALL, LANES = 1 << 16, 16
 
 
-@cocotb.test(timeout_time=20, timeout_unit="ms")
+@cocotb.test(timeout_time=2, timeout_unit="ms")
 async def every_word(dut):
     """All 65,536 words of the source, in a mode that changes from packet to packet."""
     run = Run(dut, active=1.0)

