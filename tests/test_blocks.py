@@ -1,6 +1,7 @@
 """Every block of the catalogue: parameters, elaboration, benches, proofs, exports."""
 
 import re
+from typing import Any
 
 import pytest
 
@@ -77,12 +78,14 @@ def test_bad_parameter(entry, parameter):
 @pytest.mark.parametrize("entry", CATALOGUE.values(), ids=list(CATALOGUE))
 def test_entry(entry):
     """What an entry names exists, and its class documents its contract in order."""
-    assert load(entry.bench) and load(entry.proof)
+    assert load(entry.bench)
+    assert load(entry.proof)
     assert not entry.golden or callable(load(entry.golden))
     assert {p.name for p in entry.cls.PARAMETERS} == set(entry.cls.defaults())
     headings = ["Parameters", "Members", "Attributes", "Raises"]
     places = [entry.docstring.find(f"\n{h}\n---") for h in headings]
-    assert -1 not in places and places == sorted(places), entry.name
+    assert -1 not in places, entry.name
+    assert places == sorted(places), entry.name
     assert entry.mutants.items()
 
 
@@ -104,7 +107,8 @@ def test_unknown_names():
 
 
 def test_fields_round_trip():
-    shape = find_block("masking").make("full").config.shape()
+    block: Any = find_block("masking").make("full")
+    shape = block.config.shape()
     for field in fields_of(shape):
         low = -(1 << field.width - 1) if field.signed else 0
         for value in (low, low + (1 << field.width) - 1):

@@ -14,7 +14,7 @@ __all__ = ["AxisBlock", "axis_name"]
 
 
 def axis_name(stream: str, *, is_input: bool) -> str:
-    """Return the AXI4-Stream prefix of a stream: ``i`` is ``s_axis``, ``o_mask`` ``m_axis_mask``."""
+    """Return the AXI4-Stream prefix of a stream: ``s_axis`` for ``i``, ``m_axis_m`` for ``o_m``."""
     _, _, rest = stream.replace("__", "_").partition("_")
     return ("s_axis" if is_input else "m_axis") + (f"_{rest}" if rest else "")
 

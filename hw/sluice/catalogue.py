@@ -1,7 +1,8 @@
 """Every public block by name: one place to register a block.
 
-The command line, the tests, the datasheets and the measurements iterate over ``CATALOGUE``. Entries
-name their classes and models as ``module:attribute``, so that reading the list imports none of them.
+The command line, the tests, the datasheets and the measurements iterate over ``CATALOGUE``.
+Entries name their classes and models as ``module:attribute``, so that reading the list imports none
+of them.
 """
 
 import difflib

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from amaranth import ClockDomain, Module, Value
-from amaranth.back import rtlil, verilog
+from amaranth.back import rtlil, verilog  # pyright: ignore[reportAttributeAccessIssue] (not in the stubs)
 from amaranth.hdl import Shape
 from amaranth.hdl._ir import PortDirection
 from amaranth.lib import stream, wiring
@@ -73,7 +73,7 @@ def streams_of(block: Block) -> Iterator[StreamPort]:
 
 def _top(block: Block) -> tuple[Module, dict[str, Any]]:
     """Wrap nothing: name the ports so that every block has ``clk`` and ``rst``, used or not."""
-    domain = ClockDomain("sync")
+    domain: Any = ClockDomain("sync")
     m = Module()
     m.domains.sync = domain
     m.submodules.block = block

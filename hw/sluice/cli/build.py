@@ -24,7 +24,9 @@ def boards(as_json: Json = False) -> None:
     if as_json:
         print_json(rows)
     else:
-        print_table("", ("board", "device", "clock MHz", "host link"), [r.values() for r in rows])
+        print_table(
+            "", ("board", "device", "clock MHz", "host link"), [list(r.values()) for r in rows]
+        )
 
 
 def build(

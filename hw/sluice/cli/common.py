@@ -71,6 +71,7 @@ def select(names: Sequence[str]) -> list[Any]:
 
 
 def print_json(value: Any) -> None:
+    """Print ``value`` for a program to read."""
     print(json.dumps(value, indent=2))
 
 

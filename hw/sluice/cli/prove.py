@@ -45,6 +45,6 @@ def prove(
         print_json(rows)
     else:
         print_table(
-            "", ("block", "parameters", "result", "broken", "s"), [r.values() for r in rows]
+            "", ("block", "parameters", "result", "broken", "s"), [list(r.values()) for r in rows]
         )
     raise typer.Exit(0 if all(v.proven for _, v in outcomes) else 1)

@@ -90,7 +90,7 @@ def write_junit(path: Path, outcomes: list[tuple[Any, Any]]) -> None:
     for (entry, label, _), result in outcomes:
         count = len(result.passed) + len(result.failures)
         attributes = {"tests": str(count), "failures": str(len(result.failures))}
-        suite = ElementTree.SubElement(suites, "testsuite", name=entry.name, **attributes)
+        suite = ElementTree.SubElement(suites, "testsuite", attributes, name=entry.name)
         for name in [*result.passed, *result.failures]:
             classname = f"{entry.name}.{label}"
             case = ElementTree.SubElement(suite, "testcase", classname=classname, name=name)

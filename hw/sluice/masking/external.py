@@ -102,7 +102,7 @@ class MaskAligner(Block):
         head, filled, skip = Signal(chunk), Signal(), Signal(range(max(2, self.lanes)))
         ahead = queue.o.payload
         behind = ~head.last
-        # The packet's last bits may have been taken from behind, before this chunk came to the head.
+        # The packet's last bits may have been taken from behind, before they came to the head.
         spent = Signal()
         window = Signal(2 * self.lanes)
         kept = Signal(2 * self.lanes)

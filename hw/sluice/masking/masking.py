@@ -329,6 +329,6 @@ class Masking(Block):
         with m.If(moves):
             m.d.sync += passed.eq(~beat.last & (passed | (mask & beat.keep).any()))
             m.d.sync += elements.eq(~beat.last & (elements | beat.keep.any()))
-            with m.If(beat.last & ~passed & ~(mask & beat.keep).any()):
-                with m.If(elements | beat.keep.any()):
-                    m.d.sync += self.status.empty_row.eq(1)
+            nothing = ~passed & ~(mask & beat.keep).any()
+            with m.If(beat.last & nothing & (elements | beat.keep.any())):
+                m.d.sync += self.status.empty_row.eq(1)

@@ -105,7 +105,8 @@ def _expand(name: str, numbers: Sequence[int]) -> tuple[Operation, list[Term]]:
     if name == "band":
         reach = numbers[0] - 1
         return Operation.AND, [Term(Kind.BAND, -reach, reach)]
-    return Operation.AND, [Term(Kind[name.upper()], *numbers)]
+    a, b, *_ = (*numbers, 0, 0)
+    return Operation.AND, [Term(Kind[name.upper()], a, b)]
 
 
 def parse_mask(text: str, *, terms: int) -> list[Term]:

@@ -65,7 +65,7 @@ class Narrow(Block):
     def elaborate(self, platform: Any) -> Module:
         m = Module()
         lanes = self.shape.lanes
-        held = Signal(self.i.payload.shape())
+        held: Any = Signal(self.i.payload.shape())
         place = Signal(range(max(2, self.ratio)))
         more = Signal()
         o = self.o.payload

@@ -47,7 +47,8 @@ class MaskingBench(Bench):
                 packets = beats(block.beat, raw[r].tolist())
                 sent += [Word(w, config if n == 0 else None) for n, w in enumerate(packets)]
                 other = self.alternative(alternative, value)
-                out += beats(block.beat, [int(v) if k else other for v, k in zip(raw[r], mask)])
+                row = zip(raw[r], mask, strict=True)
+                out += beats(block.beat, [int(v) if k else other for v, k in row])
                 if block.mask_output:
                     mask_out += beats(self.shapes["o_mask"], mask.astype(int).tolist())
                 empty |= bool(columns) and not mask.any()

@@ -118,7 +118,7 @@ class ArbiterBench(Bench):
                 for k in range(len(queues)) if owner is None else (owner,):
                     if places[k] < len(queues[k]) and queues[k][places[k]] == word:
                         ends = not self.block.packets or self.ends(word)
-                        after = places[:k] + [places[k] + 1] + places[k + 1 :]
+                        after = [*places[:k], places[k] + 1, *places[k + 1 :]]
                         following.add((None if ends else k, *after))
             assert following, f"o: word {n}, {word:#x}, is not the next beat of any input"
             states = following

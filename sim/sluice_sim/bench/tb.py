@@ -6,6 +6,7 @@
 import json
 import os
 import random
+from typing import Any
 
 import cocotb
 import numpy as np
@@ -27,7 +28,7 @@ class Run:
     def __init__(self, dut, *, active: float, seed_shift: int = 0):
         entry = find_block(os.environ["SLUICE_BLOCK"])
         self.dut = dut
-        self.block = entry.cls(**json.loads(os.environ["SLUICE_PARAMETERS"]))
+        self.block: Any = entry.cls(**json.loads(os.environ["SLUICE_PARAMETERS"]))
         self.bench = load(entry.bench)(self.block)
         self.rng = random.Random(cocotb.RANDOM_SEED + seed_shift)
         self.gen = np.random.default_rng(self.rng.getrandbits(32))
@@ -103,7 +104,7 @@ async def random_packets(dut, active):
 
 @cocotb.test(timeout_time=2, timeout_unit="ms")
 async def extremes(dut):
-    """The ends of every range, with stalls on all sides, equal the golden model."""
+    """Compare the ends of every range with the golden model, with stalls on all sides."""
     await Run(dut, active=0.7).run("extremes")
 
 
@@ -129,7 +130,7 @@ async def latency_and_interval(dut):
 
 @cocotb.test(timeout_time=2, timeout_unit="ms")
 async def reset_midway(dut):
-    """A reset among beats on the way leaves nothing behind."""
+    """Reset among beats on the way, which must leave nothing behind."""
     run = Run(dut, active=0.6)
     first = run.bench.scenario("random", run.gen)
     await run.start(first)

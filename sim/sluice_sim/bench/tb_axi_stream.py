@@ -4,6 +4,7 @@ import itertools
 import logging
 import os
 import random
+from typing import Any
 
 import cocotb
 from cocotb.triggers import ClockCycles, RisingEdge
@@ -15,6 +16,7 @@ from sluice_sim.bench.tb import Run
 
 
 def pauses(rng: random.Random):
+    """Return a pause generator for cocotbext-axi that stalls 40 % of the cycles."""
     return (rng.random() < 0.4 for _ in itertools.count())
 
 
@@ -32,7 +34,8 @@ def as_bytes(beat, packet: list[int], *, is_signed: bool) -> bytes:
 async def against_cocotbext_axi(dut):
     """Frames of all lengths pass, with pauses on both sides."""
     run = Run(dut, active=0.6)
-    beat = run.block.shape
+    block: Any = run.block
+    beat = block.shape
     packets = [p for p in random_packets(beat, run.gen, count=20) if p]
     scenario = run.bench.scenario("random", run.gen)
     await run.start(scenario)
@@ -61,11 +64,12 @@ async def against_cocotbext_axi(dut):
 
 @cocotb.test(timeout_time=2, timeout_unit="ms")
 async def bad_keep_is_reported(dut):
-    """A hole in ``tkeep``, part of an element or an early partial transfer sets the status."""
+    """Report a hole in ``tkeep``, part of an element, and a partial transfer before the last."""
     if os.environ["SLUICE_BLOCK"] != "axi_stream_slave":
         return
     run = Run(dut, active=1.0)
-    beat = run.block.shape
+    block: Any = run.block
+    beat = block.shape
     size = element_bytes(beat)
     count = size * beat.lanes
     full = (1 << count) - 1

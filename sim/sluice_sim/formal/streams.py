@@ -48,22 +48,26 @@ def prove_pass(proof: Proof, *, capacity: int, ends: bool = True) -> Source:
 
 
 def prove_register_slice(proof: Proof) -> None:
+    """Prove the stream rules, and: at most one beat is inside."""
     dut: Any = proof.dut
     prove_pass(proof, capacity=dut.shape.lanes + 1)
 
 
 def prove_skid_buffer(proof: Proof) -> None:
+    """Prove the stream rules, and: at most two beats are inside."""
     dut: Any = proof.dut
     prove_pass(proof, capacity=2 * (dut.shape.lanes + 1))
 
 
 def prove_fifo(proof: Proof) -> None:
+    """Prove the stream rules, and: at most ``depth`` beats are inside, as the level says."""
     dut: Any = proof.dut
     prove_pass(proof, capacity=dut.depth * (dut.shape.lanes + 1))
     proof.forbid("level above depth", dut.level > dut.depth)
 
 
 def prove_fork(proof: Proof) -> None:
+    """Prove the stream rules, and: every output gets every beat, each at its own pace."""
     dut: Any = proof.dut
     source = Source(proof, dut.i)
     ready = Cat(o.ready for o in dut.o).all()
@@ -84,6 +88,7 @@ def prove_fork(proof: Proof) -> None:
 
 
 def prove_join(proof: Proof) -> None:
+    """Prove the stream rules, and: each part of the output comes from its own input."""
     dut: Any = proof.dut
     add_rules(proof, dut.o)
     sources = [Source(proof, i, name=f"i{k}") for k, i in enumerate(dut.i)]
@@ -99,6 +104,7 @@ def prove_join(proof: Proof) -> None:
 
 
 def prove_arbiter(proof: Proof) -> None:
+    """Prove the stream rules, and: packets stay whole, and nobody waits for ever."""
     dut: Any = proof.dut
     m = proof.module
     add_rules(proof, dut.o)
@@ -138,6 +144,7 @@ def prove_arbiter(proof: Proof) -> None:
 
 
 def prove_demux(proof: Proof) -> None:
+    """Prove the stream rules, and: each packet goes to the output chosen at its first beat."""
     dut: Any = proof.dut
     source = Source(proof, dut.i)
     settings = source.settings(proof, dut.config)
@@ -158,6 +165,7 @@ def prove_demux(proof: Proof) -> None:
 
 
 def prove_widen(proof: Proof) -> None:
+    """Prove the stream rules, and: no element is lost, and only a last beat is partly kept."""
     dut: Any = proof.dut
     prove_pass(proof, capacity=dut.ratio * dut.shape.lanes + 1)
     full = dut.o.payload.keep.all()
@@ -167,6 +175,7 @@ def prove_widen(proof: Proof) -> None:
 
 
 def prove_narrow(proof: Proof) -> None:
+    """Prove the stream rules, and: no element is lost, and only a last beat is partly kept."""
     dut: Any = proof.dut
     prove_pass(proof, capacity=dut.ratio * dut.shape.lanes + 1)
     full = dut.o.payload.keep.all()
@@ -174,6 +183,7 @@ def prove_narrow(proof: Proof) -> None:
 
 
 def prove_packet_counter(proof: Proof) -> None:
+    """Prove the stream rules, and: the counts are those of the stream that passes unchanged."""
     dut: Any = proof.dut
     m = proof.module
     source = prove_pass(proof, capacity=1)
@@ -189,6 +199,7 @@ def prove_packet_counter(proof: Proof) -> None:
 
 
 def prove_packet_splitter(proof: Proof) -> None:
+    """Prove the stream rules, and: a packet ends where it did or after the set number of beats."""
     dut: Any = proof.dut
     m = proof.module
     source = prove_pass(proof, capacity=1, ends=False)
@@ -218,6 +229,7 @@ def axi_tokens(beat: Any, data: Any, keep: Any, last: Any, passes: Value) -> lis
 
 
 def prove_axi_stream_slave(proof: Proof) -> None:
+    """Prove the stream rules, and: beats are the transfers, element by element."""
     dut: Any = proof.dut
     axi = (dut.s_axis_tdata, dut.s_axis_tkeep, dut.s_axis_tlast)
     add_track(
@@ -232,6 +244,7 @@ def prove_axi_stream_slave(proof: Proof) -> None:
 
 
 def prove_axi_stream_master(proof: Proof) -> None:
+    """Prove the stream rules, and: transfers are the beats, element by element."""
     dut: Any = proof.dut
     source = Source(proof, dut.i)
     axi = (dut.m_axis_tdata, dut.m_axis_tkeep, dut.m_axis_tlast)

@@ -67,10 +67,8 @@ def mask_rows(
     mask: NDArray[np.bool_] | None = None
     for term in terms:
         one = term_mask(term, shape, segments=segments, external=external)
-        if mask is None:
-            mask = one
-        else:
-            mask = mask | one if term["operation"] == "or" else mask & one
+        joined = one if mask is None else mask | one if term["operation"] == "or" else mask & one
+        mask = joined
     if mask is None:
         raise ValueError("a mask needs at least one term")
     return mask
