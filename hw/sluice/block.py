@@ -1,12 +1,13 @@
 """Base class of every block."""
 
 import inspect
+from collections.abc import Mapping
 from typing import Any, ClassVar
 
 from amaranth import Module
 from amaranth.lib import wiring
 
-from sluice.params import Parameter
+from sluice.params import Parameter, parse_whole
 
 __all__ = ["Block"]
 
@@ -30,6 +31,10 @@ class Block(wiring.Component):
     PARAMETERS: ClassVar[tuple[Parameter, ...]] = ()
     latency: int
     interval: float
+    # False where a NaN that comes in has no counterpart among the results.
+    accepts_nan: bool = True
+    # False where the packets that go out are not, one by one, those of the first input.
+    same_packets: bool = True
     # A block that is made only to be described or to give its shapes is not a mistake.
     _MustUse__silence = True
 
@@ -60,6 +65,28 @@ class Block(wiring.Component):
     def parameters(self) -> dict[str, Any]:
         """The values this block was made with."""
         return {p.name: getattr(self, p.name) for p in self.PARAMETERS}
+
+    def read_settings(self, texts: Mapping[str, str], *, packets: int) -> list[dict[str, int]]:
+        """Return the settings that texts from a command line stand for, field by field.
+
+        Parameters
+        ----------
+        texts : mapping of setting to text
+            Whole numbers, ``true`` or ``false``; a block may know more than that.
+        packets : int
+            How many will be sent with them.
+
+        Returns
+        -------
+        list of settings
+            Those of the packets; ahead of them, those of empty packets that must go first.
+
+        Raises
+        ------
+        ValueError
+            Naming the setting that is wrong.
+        """
+        return [{name: parse_whole(name, text) for name, text in texts.items()}]
 
     def elaborate(self, platform: Any) -> Module:
         raise NotImplementedError

@@ -8,10 +8,11 @@ from pathlib import Path
 
 from sluice.catalogue import RequestError
 
-__all__ = ["fresh_file", "fresh_folder"]
+__all__ = ["check_fresh", "fresh_file", "fresh_folder"]
 
 
-def _check_parent(path: Path) -> None:
+def check_fresh(path: Path) -> None:
+    """Raise :class:`RequestError` if ``path`` exists or cannot be written."""
     if path.exists():
         raise RequestError(f"{path} exists: remove it or name another place")
     parent = path.absolute().parent
@@ -34,7 +35,7 @@ def fresh_folder(path: Path) -> Iterator[Path]:
     """
     if path.is_dir() and not any(path.iterdir()):
         path.rmdir()
-    _check_parent(path)
+    check_fresh(path)
     partial = Path(tempfile.mkdtemp(prefix=f".{path.name}-", dir=path.absolute().parent))
     try:
         yield partial
@@ -54,7 +55,7 @@ def fresh_file(path: Path) -> Iterator[Path]:
     RequestError
         If ``path`` exists or cannot be written.
     """
-    _check_parent(path)
+    check_fresh(path)
     with tempfile.TemporaryDirectory(prefix=f".{path.name}-", dir=path.absolute().parent) as tmp:
         partial = Path(tmp) / path.name
         yield partial

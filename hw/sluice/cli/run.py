@@ -1,6 +1,6 @@
 """``sluice run``."""
 
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
@@ -21,25 +21,46 @@ def run(
         list[str] | None, typer.Option("--set", help="A parameter: name=value.")
     ] = None,
     device: Annotated[str, typer.Option(help="sim, or the serial port of a board.")] = "sim",
+    baud: Annotated[int, typer.Option(help="Of the serial port.")] = 1_000_000,
     as_json: Json = False,
 ) -> None:
     """Send arrays through a block, on the simulator or on a board, and keep what comes out.
 
+    Arrays hold numbers of the stream's format, or float32 where each value exists in it.
+
     Example: sluice run masking --input x.npy --output y.npy --config "mask=lower(0)"
     """
-    from sluice.tensors import run_tensors
+    import contextlib
+
+    from rich.console import Console
+    from rich.progress import Progress
+    from sluice_sim.device import SimulatedDevice
+
+    from sluice.link import Client, digest_of
+    from sluice.tensors import plan_run, write_results
 
     entry, made = block_of(block, preset, settings or ())
-    facts = run_tensors(
-        entry,
-        made,
-        inputs=inputs,
-        outputs=outputs,
-        config=pairs(config or (), "--config"),
-        device=device,
-    )
+    plan = plan_run(made, inputs, outputs, pairs(config or (), "--config"))
+    with contextlib.ExitStack() as stack:
+        console = Console(stderr=True)
+        port = device
+        if device == "sim":
+            with console.status(f"building {entry.name} for the simulator"):
+                port = stack.enter_context(SimulatedDevice(entry, made.parameters)).port
+        client = stack.enter_context(Client(port, baud=baud, digest=digest_of(made), timeout=5.0))
+        bar = stack.enter_context(Progress(console=console, transient=True))
+        task = bar.add_task(f"{entry.name} on {device}", total=None)
+        client.reset()
+        came = client.exchange(
+            plan.inputs,
+            plan.packets,
+            progress=lambda done, total: bar.update(task, completed=done, total=total),
+        )
+        status = client.status()
+    facts: dict[str, Any] = {"block": entry.name, "device": device}
+    facts |= write_results(plan, came, status.bits)
     if as_json:
         print_json(facts)
     else:
-        for name, text in facts.items():
-            print(f"{name}: {text}")
+        for name, value in facts.items():
+            print(f"{name}: {value}")

@@ -1,5 +1,6 @@
 """The masking circuit."""
 
+from collections.abc import Mapping
 from typing import Any
 
 from amaranth import Cat, Module, Mux, Signal, Value
@@ -10,7 +11,7 @@ from sluice.block import Block
 from sluice.formats import FORMATS, find_format
 from sluice.masking.external import MaskAligner
 from sluice.masking.generator import Generator
-from sluice.masking.settings import Alternative, Kind, Operation, masking_layout
+from sluice.masking.settings import Alternative, Kind, Operation, masking_layout, read_masking
 from sluice.params import Choice, Flag, Int
 from sluice.stream import Beat, Fork
 
@@ -150,6 +151,10 @@ class Masking(Block):
         members["config"] = In(layout)
         members["status"] = Out(data.StructLayout({"mask_short": 1, "too_long": 1, "empty_row": 1}))
         super().__init__(members)
+
+    def read_settings(self, texts: Mapping[str, str], *, packets: int) -> list[dict[str, int]]:
+        """Return the settings; the words that :func:`read_masking` knows stand for several."""
+        return [read_masking(texts, self, packets=packets)]
 
     def elaborate(self, platform: Any) -> Module:
         m = Module()

@@ -6,12 +6,22 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+import numpy as np
 from amaranth import signed, unsigned
 from amaranth.lib import data
 
-from sluice.formats import Format
+from sluice.formats import Format, to_words
+from sluice.params import parse_whole
 
-__all__ = ["Alternative", "Kind", "Operation", "Term", "masking_layout", "parse_mask"]
+__all__ = [
+    "Alternative",
+    "Kind",
+    "Operation",
+    "Term",
+    "masking_layout",
+    "parse_mask",
+    "read_masking",
+]
 
 
 class Kind(enum.IntEnum):
@@ -150,3 +160,50 @@ def parse_mask(text: str, *, terms: int) -> list[Term]:
     if len(result) > terms:
         raise ValueError(f"{text!r} needs {len(result)} terms, this circuit has {terms}")
     return result + [Term(Kind.ALL)] * (terms - len(result))
+
+
+def read_masking(texts: Mapping[str, str], block: Any, *, packets: int) -> dict[str, int]:
+    """Return the settings of a :class:`Masking` that ``name=text`` pairs stand for.
+
+    ``mask`` is what :func:`parse_mask` reads; ``alternative`` a word; ``value`` a number of the
+    format, which chooses itself; ``segments`` lengths between commas; ``rows`` all there are unless
+    given. Any other name is a field.
+
+    Raises
+    ------
+    ValueError
+        Naming the setting that is wrong.
+    """
+    words = {"mask": "all", "rows": str(packets), **texts}
+    values: dict[str, int] = {}
+    for k, term in enumerate(parse_mask(words.pop("mask"), terms=block.terms)):
+        for name in ("kind", "a", "b", "invert", "operation"):
+            values[f"terms[{k}].{name}"] = int(getattr(term, name))
+    if "value" in words:
+        values["value"] = _pattern(words.pop("value"), block.number)
+        values["alternative"] = Alternative.VALUE
+    if "alternative" in words:
+        choice = words.pop("alternative").upper()
+        if choice not in Alternative.__members__:
+            names = " ".join(a.name.lower() for a in Alternative)
+            raise ValueError(f"alternative must be one of {names}, not {choice.lower()!r}")
+        values["alternative"] = Alternative[choice]
+    if "segments" in words:
+        lengths = [parse_whole("segments", w) for w in words.pop("segments").split(",")]
+        if len(lengths) > block.segments:
+            raise ValueError(f"segments has {len(lengths)} lengths, this circuit {block.segments}")
+        values |= {f"segments[{k}]": length for k, length in enumerate(lengths)}
+    values |= {name: parse_whole(name, text) for name, text in words.items()}
+    # A count of zero stands for all that an index can tell apart.
+    if "rows" not in texts:
+        values["rows"] = packets if packets < 1 << block.index_bits else 0
+    return values
+
+
+def _pattern(text: str, number: Format) -> int:
+    """Return the bit pattern of a number written as text."""
+    try:
+        value = float(text)
+    except ValueError:
+        raise ValueError(f"value must be a number of {number}, not {text!r}") from None
+    return int(to_words(np.array([value]), number)[0])

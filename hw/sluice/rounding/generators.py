@@ -10,12 +10,12 @@ __all__ = ["GENERATORS", "LfsrLane", "XoroshiroLane", "default_seeds"]
 ZERO_STATE_SUBSTITUTE = 1
 
 
-def default_seeds(lanes: int, width: int) -> list[int]:
-    """Return a state of ``width`` bits per lane, all different (SplitMix64 from zero)."""
+def default_seeds(lanes: int, width: int, seed: int = 0) -> list[int]:
+    """Return a state of ``width`` bits per lane, all different (SplitMix64 from ``seed``)."""
     mask = (1 << 64) - 1
     states = []
     for lane in range(lanes):
-        z = (lane + 1) * 0x9E3779B97F4A7C15 & mask
+        z = seed + (lane + 1) * 0x9E3779B97F4A7C15 & mask
         z = (z ^ z >> 30) * 0xBF58476D1CE4E5B9 & mask
         z = (z ^ z >> 27) * 0x94D049BB133111EB & mask
         states.append((z ^ z >> 31) >> (64 - width))

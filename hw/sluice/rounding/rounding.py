@@ -1,5 +1,6 @@
 """The rounding unit."""
 
+from collections.abc import Mapping
 from typing import Any
 
 from amaranth import Cat, Const, Module, Mux, Signal, Value
@@ -8,13 +9,13 @@ from amaranth.lib.wiring import In, Out
 
 from sluice.block import Block
 from sluice.formats import Float, find_format
-from sluice.params import Choice, Flag, Int
+from sluice.params import Choice, Flag, Int, parse_whole
 from sluice.rounding.align import add_align, plan_align
 from sluice.rounding.direct import add_direct, direct_stages
 from sluice.rounding.finish import FINISH_STAGES, add_finish
 from sluice.rounding.generators import GENERATORS, default_seeds, seed_or_substitute
 from sluice.rounding.lane import Lane, Result, Shared
-from sluice.rounding.settings import Modes, NumberFormat, own_field_bits, rounding_layout
+from sluice.rounding.settings import MODES, Modes, NumberFormat, own_field_bits, rounding_layout
 from sluice.stream import Beat, sample_settings
 
 __all__ = ["Rounding"]
@@ -163,6 +164,7 @@ class Rounding(Block):
             and isinstance(o_format, Float)
             and i_format.exponent_bits == o_format.exponent_bits
         )
+        self.accepts_nan = isinstance(o_format, Float)
         self.saturates = self.saturation and isinstance(o_format, Float)
         if self.is_direct:
             self.latency = direct_stages(saturation=self.saturates)
@@ -186,6 +188,26 @@ class Rounding(Block):
         if self.status_bits:
             members["status"] = Out(data.StructLayout({"overflow": 1, "invalid": 1}))
         super().__init__(members)
+
+    def read_settings(self, texts: Mapping[str, str], *, packets: int) -> list[dict[str, int]]:
+        """Return the settings; ``mode`` is a word, ``seed`` a number that gives each lane its own.
+
+        Seeds are loaded by empty packets, one per lane.
+        """
+        plain = {k: v for k, v in texts.items() if k not in ("mode", "seed")}
+        [settings] = super().read_settings(plain, packets=packets)
+        if "mode" in texts:
+            if texts["mode"] not in self.mode_names:
+                raise ValueError(f"mode must be one of {' '.join(self.mode_names)}")
+            if len(self.mode_names) > 1:
+                settings["mode"] = MODES.index(texts["mode"])
+        seeds: list[int] = []
+        if "seed" in texts:
+            if not self.seed_bits:
+                raise ValueError("no setting 'seed': this unit has no generator")
+            seeds = default_seeds(self.lanes, self.seed_bits, parse_whole("seed", texts["seed"]))
+        loads = [{"seed_load": 1, "seed_lane": k, "seed": s} for k, s in enumerate(seeds)]
+        return [*loads, settings]
 
     def elaborate(self, platform: Any) -> Module:
         m = Module()

@@ -54,6 +54,7 @@ class Arbiter(Block):
     i: Any
     o: stream.Interface
     source: Signal
+    same_packets = False
     latency = 0
     interval = 1
 

@@ -51,6 +51,7 @@ class Demux(Block):
     o: Any
     config: Any
     status: Any
+    same_packets = False
     latency = 0
     interval = 1
 

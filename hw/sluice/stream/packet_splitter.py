@@ -49,6 +49,7 @@ class PacketSplitter(Block):
     i: stream.Interface
     o: stream.Interface
     config: Any
+    same_packets = False
     latency = 0
     interval = 1
 
