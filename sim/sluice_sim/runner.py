@@ -18,7 +18,15 @@ from cocotb_tools.runner import get_runner
 from sluice.catalogue import Entry, RequestError, load
 from sluice.export import to_verilog
 
-__all__ = ["SIMULATORS", "Result", "build_root", "default_simulator", "run_bench", "use_verilator"]
+__all__ = [
+    "SIMULATORS",
+    "Result",
+    "build_root",
+    "default_simulator",
+    "run_bench",
+    "run_modules",
+    "use_verilator",
+]
 
 SIMULATORS = ("icarus", "verilator")
 
@@ -127,27 +135,60 @@ def run_bench(
     only : sequence of str
         cocotb test names; all by default.
     """
+    block = entry.cls(**parameters)
+    text = verilog if verilog is not None else to_verilog(block, entry.name)
+    return run_modules(
+        entry.name,
+        text,
+        ["sluice_sim.bench.tb", *load(entry.bench).modules],
+        {"SLUICE_BLOCK": entry.name, "SLUICE_PARAMETERS": json.dumps(dict(parameters))},
+        sim=sim,
+        seed=seed,
+        waves=waves,
+        only=only,
+        root=root,
+    )
+
+
+def run_modules(
+    name: str,
+    text: str,
+    modules: Sequence[str],
+    env: Mapping[str, str],
+    *,
+    sim: str | None = None,
+    seed: int = 1,
+    waves: bool = False,
+    only: Sequence[str] = (),
+    root: Path | None = None,
+) -> Result:
+    """Run the cocotb tests of ``modules`` on the Verilog ``text``, whose toplevel is ``name``.
+
+    Parameters
+    ----------
+    env : mapping
+        What the tests are told, by environment variables.
+    sim, seed, only
+        See :func:`run_bench`.
+    """
     sim = sim or default_simulator()
     if sim == "verilator":
         use_verilator()
-    block = entry.cls(**parameters)
-    text = verilog if verilog is not None else to_verilog(block, entry.name)
     key = hashlib.sha256(f"{sim} {waves}\n{text}".encode()).hexdigest()[:16]
-    folder = (root or build_root()) / f"{entry.name}-{key}"
+    folder = (root or build_root()) / f"{name}-{key}"
     folder.mkdir(parents=True, exist_ok=True)
-    source = folder / f"{entry.name}.v"
+    source = folder / f"{name}.v"
     if not source.exists() or source.read_text() != text:
         source.write_text(text)
-    modules = ["sluice_sim.bench.tb", *load(entry.bench).modules]
     results = folder / f"results-{os.getpid()}-{seed}.xml"
     results.unlink(missing_ok=True)
     runner = get_runner(sim)
     runner.log.setLevel(logging.WARNING)
     # The runner leaves with SystemExit under pytest only; the results say what happened either way.
     with contextlib.suppress(SystemExit):
-        _build(runner, source, entry.name, folder, sim, waves=waves)
+        _build(runner, source, name, folder, sim, waves=waves)
         runner.test(
-            hdl_toplevel=entry.name,
+            hdl_toplevel=name,
             hdl_toplevel_lang="verilog",
             test_module=",".join(modules),
             test_filter="|".join(only) or None,
@@ -155,11 +196,7 @@ def run_bench(
             test_dir=folder,
             seed=seed,
             waves=waves,
-            extra_env={
-                "SLUICE_BLOCK": entry.name,
-                "SLUICE_PARAMETERS": json.dumps(dict(parameters)),
-                "COCOTB_ANSI_OUTPUT": "0",
-            },
+            extra_env={**env, "COCOTB_ANSI_OUTPUT": "0"},
             results_xml=str(results),
             log_file=folder / f"test-{seed}.log",
         )
