@@ -1,6 +1,9 @@
 """Generators of random bits, one state per lane."""
 
-from typing import ClassVar
+from collections.abc import Sequence
+from functools import reduce
+from operator import xor
+from typing import Any, ClassVar
 
 from amaranth import Cat, Module, Mux, Signal, Value
 
@@ -31,8 +34,26 @@ def seed_or_substitute(seed: Value) -> Value:
     )
 
 
+def _fed(state: Sequence[Any], leap: int) -> list[Any]:
+    """Return what ``leap`` shifts feed into ``state``, of bits or numbers, the latest one first.
+
+    A ``None`` among the bits counts as zero.
+    """
+    sums: list[frozenset[int]] = [frozenset([k]) for k in range(len(state))]
+    for _ in range(leap):
+        sums = [sums[31] ^ sums[21] ^ sums[1] ^ sums[0], *sums[:-1]]
+    return [
+        reduce(xor, (state[k] for k in sorted(taps) if state[k] is not None), 0)
+        for taps in sums[:leap]
+    ]
+
+
 class LfsrLane:
     """A 32-bit shift register with taps 32, 22, 2 and 1 that makes 16 shifts per beat.
+
+    Sixteen shifts replace the high half by the low one, and the low half by sums of bits of both.
+    What the low half will add to those sums when it has become the high half is known a beat
+    early, so it is kept in place of the high half: a sum has ten bits at most.
 
     Parameters
     ----------
@@ -40,7 +61,7 @@ class LfsrLane:
     step : Value
         Leap in this cycle.
     load, seed : Value
-        Take ``seed`` for the state in this cycle, rather than leap.
+        Take ``seed``, as :meth:`prepare` gives it, in this cycle, rather than leap.
     init : int
         State after reset.
 
@@ -51,23 +72,34 @@ class LfsrLane:
     """
 
     WIDTH: ClassVar = 32
-    LEAP: ClassVar = 16
+    HALF: ClassVar = 16
 
     def __init__(
         self, m: Module, *, random_bits: int, step: Value, load: Value, seed: Value, init: int
     ):
-        state = Signal(self.WIDTH, init=init or ZERO_STATE_SUBSTITUTE, name="lfsr")
-        fed: list[Value] = []
-        # Two taps are the bits fed in just before. Putting in what those are made of leaves the
-        # bit fed in three shifts earlier, and sums of four bits that have few levels.
-        upper = [state[31 - k] ^ state[21 - k] for k in range(self.LEAP)]
-        for k in range(self.LEAP):
-            before = upper[k - 1] if k else state[1]
-            fed.append((upper[k] ^ before) ^ (fed[k - 3] if k > 2 else state[(0, 1, 0)[k]]))
+        start = [(init or ZERO_STATE_SUBSTITUTE) >> k & 1 for k in range(self.WIDTH)]
+        words = (start[: self.HALF], self.from_high(start[self.HALF :]))
+        low, added = (
+            Signal(self.HALF, init=sum(bit << k for k, bit in enumerate(word)), name=name)
+            for name, word in zip(("low", "added"), words, strict=True)
+        )
+        from_low = _fed([*low, *[None] * self.HALF], self.HALF)
         with m.If(step | load):
-            leapt = Cat(*reversed(fed), state[: self.LEAP])
-            m.d.sync += state.eq(Mux(load, seed, leapt))
-        self.bits: Value = state[:random_bits]
+            m.d.sync += [
+                low.eq(Mux(load, seed[: self.HALF], Cat(from_low) ^ added)),
+                added.eq(Mux(load, seed[self.HALF :], Cat(self.from_high(list(low))))),
+            ]
+        self.bits: Value = low[:random_bits]
+
+    @classmethod
+    def from_high(cls, high: Sequence[Any]) -> list[Any]:
+        """Return what the bits of the high half add to the sums."""
+        return _fed([*[None] * cls.HALF, *high], cls.HALF)
+
+    @classmethod
+    def prepare(cls, seed: Value) -> Value:
+        """Return what must be loaded for the state ``seed``."""
+        return Cat(seed[: cls.HALF], *cls.from_high(list(seed[cls.HALF :])))
 
 
 class XoroshiroLane:
@@ -92,6 +124,11 @@ class XoroshiroLane:
         with m.If(step | load):
             m.d.sync += state.eq(Mux(load, seed, Cat(new_0, mixed.rotate_left(c))))
         self.bits: Value = (s0 + s1)[word - random_bits : word]
+
+    @staticmethod
+    def prepare(seed: Value) -> Value:
+        """Return what must be loaded for the state ``seed``."""
+        return seed
 
 
 GENERATORS: dict[str, type[LfsrLane] | type[XoroshiroLane]] = {

@@ -73,7 +73,7 @@ class Rounding(Block):
         fixed to floating point it is 3 + L, where the shift is at most ``width - 1``, and 3 to
         fixed point.
     interval : 1 cycle
-        A seed costs two or three more.
+        A seed costs three or four more.
 
     Notes
     -----
@@ -289,27 +289,32 @@ class Rounding(Block):
         if not self.seed_bits:
             m.d.comb += ready.eq(1)
             return [Const(0, self.random_bits)] * self.lanes
-        first, seeded, loads = Signal(init=1), Signal(), Signal()
-        lane, seed = Signal.like(self.config.seed_lane), Signal(self.seed_bits, reset_less=True)
+        generator = GENERATORS[self.generator]
+        first, seeded, asks, loads = Signal(init=1), Signal(), Signal(), Signal()
+        lane = Signal.like(self.config.seed_lane)
+        seed, prepared = (
+            Signal(self.seed_bits, name=name, reset_less=True) for name in ("seed", "prepared")
+        )
         m.d.comb += ready.eq(~(first & self.config.seed_load) | seeded)
         with m.If(accept):
             m.d.sync += [first.eq(self.i.payload.last), seeded.eq(0)]
         # The beat before this one must have had its random bits.
         m.d.sync += [
-            loads.eq(self.i.valid & ~ready & ~busy & ~loads),
+            asks.eq(self.i.valid & ~ready & ~busy & ~asks & ~loads),
+            loads.eq(asks),
             seed.eq(seed_or_substitute(self.config.seed)),
+            prepared.eq(generator.prepare(seed)),
             lane.eq(self.config.seed_lane),
         ]
         with m.If(loads):
             m.d.sync += seeded.eq(1)
-        generator = GENERATORS[self.generator]
         return [
             generator(
                 m,
                 random_bits=self.random_bits,
                 step=step,
                 load=loads & (lane == k),
-                seed=seed,
+                seed=prepared,
                 init=init,
             ).bits
             for k, init in enumerate(default_seeds(self.lanes, self.seed_bits))
