@@ -27,6 +27,9 @@ def load(reference: str) -> Any:
     return getattr(importlib.import_module(module), attribute)
 
 
+_DEFAULTS = (("default", "ecp5-85k"), ("default", "asic"))
+
+
 @dataclass(frozen=True)
 class Entry:
     """One block.
@@ -57,6 +60,8 @@ class Entry:
         What is proven: small enough to prove, large enough to be the general case.
     mutants : mapping
         The parameters under which its mutants are made.
+    measured : tuple of (preset, device)
+        What its datasheet gives area and speed of.
     """
 
     name: str
@@ -71,6 +76,7 @@ class Entry:
     cases: tuple[Mapping[str, Any], ...] = ()
     proofs: tuple[Mapping[str, Any], ...] = ({},)
     mutants: Mapping[str, Any] = field(default_factory=dict)
+    measured: tuple[tuple[str, str], ...] = _DEFAULTS
 
     @property
     def cls(self) -> type[Block]:
@@ -289,6 +295,7 @@ _ENTRIES = (
             },
         ),
         mutants={"element": "int4", "lanes": 2, "terms": 2, "index_bits": 5, "segments": 2},
+        measured=(*_DEFAULTS, ("full", "ecp5-85k"), ("small", "up5k")),
     ),
     Entry(
         "rounding",
@@ -302,6 +309,7 @@ _ENTRIES = (
         presets={
             "default": {},
             "own_bits": {"modes": "own_bits", "saturation": False, "status_bits": False},
+            "small": {"lanes": 2, "modes": "nearest_even,own_bits"},
             "fp16": {"target": "fp16", "lanes": 4},
             "fp8_e4m3": {"target": "fp8_e4m3", "lanes": 4},
             "fp8_e5m2": {"target": "fp8_e5m2", "lanes": 4},
@@ -338,6 +346,12 @@ _ENTRIES = (
             },
         ),
         mutants={"source": "fp16", "target": "fp8_e5m2", "lanes": 1, "random_bits": 4},
+        measured=(
+            *_DEFAULTS,
+            ("own_bits", "ecp5-85k"),
+            ("fp8_e4m3", "ecp5-85k"),
+            ("small", "up5k"),
+        ),
     ),
 )
 

@@ -1,9 +1,14 @@
 """Mutation coverage: netlists with a fault put in, which the bench must reject."""
 
+import os
 import re
 import tempfile
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
+from typing import Any
 
 from sluice.catalogue import Entry
 from sluice.export import to_rtlil
@@ -11,7 +16,7 @@ from sluice.tools import run_tool
 from sluice_sim.formal.engine import decide
 from sluice_sim.runner import run_bench
 
-__all__ = ["Mutant", "make_mutants", "try_mutant"]
+__all__ = ["Mutant", "coverage", "make_mutants", "try_mutant"]
 
 _LOAD = "read_rtlil d.il; prep -top {top}; flatten; opt_clean; "
 # A fault in the clock or the reset net stops the whole design, and tells nothing of the bench.
@@ -65,6 +70,41 @@ def try_mutant(entry: Entry, mutant: Mutant) -> str:
     if not result.ok:
         return "killed"
     return "equivalent" if is_equivalent(entry, mutant) else "survived"
+
+
+def coverage(
+    entry: Entry,
+    count: int,
+    *,
+    seed: int = 1,
+    jobs: int = os.cpu_count() or 1,
+    report: Callable[[int, int], None] = lambda done, total: None,
+) -> dict[str, Any]:
+    """Try up to ``count`` mutants, ``jobs`` at once; return how many were killed, and which not.
+
+    ``score`` is the share of the killed among those that were not proven equivalent.
+    """
+    mutants = make_mutants(entry, count, seed=seed)
+    verdicts: list[str] = []
+    with ThreadPoolExecutor(jobs) as pool:
+        try:
+            for verdict in pool.map(partial(try_mutant, entry), mutants):
+                verdicts.append(verdict)
+                report(len(verdicts), len(mutants))
+        except BaseException:
+            pool.shutdown(cancel_futures=True)
+            raise
+    survivors = [m.description for m, v in zip(mutants, verdicts, strict=True) if v == "survived"]
+    killed = verdicts.count("killed")
+    return {
+        "block": entry.name,
+        "parameters": dict(entry.mutants),
+        "killed": killed,
+        "survived": len(survivors),
+        "equivalent": verdicts.count("equivalent"),
+        "score": round(killed / max(1, killed + len(survivors)), 4),
+        "survivors": survivors,
+    }
 
 
 def is_equivalent(entry: Entry, mutant: Mutant) -> bool:

@@ -6,7 +6,6 @@ from typing import Annotated
 import typer
 
 from sluice.cli.common import Json, print_json
-from sluice.cli.test import run_all
 
 __all__ = ["mutate"]
 
@@ -24,32 +23,32 @@ def mutate(
 
     Example: sluice mutate skid_buffer --count 50
     """
+    from rich.console import Console
+    from rich.progress import Progress
+
     from sluice.catalogue import RequestError, find_block
-    from sluice_sim.mutation import make_mutants, try_mutant
+    from sluice_sim.mutation import coverage
 
     entry = find_block(block)
-    if count < 1:
-        raise RequestError(f"--count must be at least 1, not {count}")
-    mutants = make_mutants(entry, count, seed=seed)
-    outcomes = run_all(mutants, lambda m: try_mutant(entry, m), jobs, f"{len(mutants)} mutants")
-    survivors = [m for m, verdict in outcomes if verdict == "survived"]
-    equivalent = sum(verdict == "equivalent" for _, verdict in outcomes)
-    killed = sum(verdict == "killed" for _, verdict in outcomes)
-    score = killed / max(1, killed + len(survivors))
-    facts = {
-        "block": entry.name,
-        "parameters": dict(entry.mutants),
-        "killed": killed,
-        "survived": len(survivors),
-        "equivalent": equivalent,
-        "score": round(score, 4),
-        "survivors": [m.description for m in survivors],
-    }
+    for name, value in (("--count", count), ("--jobs", jobs)):
+        if value < 1:
+            raise RequestError(f"{name} must be at least 1, not {value}")
+    with Progress(console=Console(stderr=True)) as progress:
+        bar = progress.add_task(f"mutants of {entry.name}", total=None)
+        facts = coverage(
+            entry,
+            count,
+            seed=seed,
+            jobs=jobs,
+            report=lambda done, total: progress.update(bar, completed=done, total=total),
+        )
     if as_json:
         print_json(facts)
     else:
-        for m in survivors:
-            print(f"survived: {m.description}")
-        print(f"{entry.name}: {killed} killed, {len(survivors)} survived, {equivalent} equivalent")
-        print(f"score {100 * score:.1f} %")
-    raise typer.Exit(0 if score >= 0.95 else 1)
+        for fault in facts["survivors"]:
+            print(f"survived: {fault}")
+        print(
+            f"{entry.name}: {facts['killed']} killed, {facts['survived']} survived, "
+            f"{facts['equivalent']} equivalent; score {100 * facts['score']:.1f} %"
+        )
+    raise typer.Exit(0 if facts["score"] >= 0.95 else 1)

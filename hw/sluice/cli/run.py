@@ -34,10 +34,10 @@ def run(
 
     from rich.console import Console
     from rich.progress import Progress
-    from sluice_sim.device import SimulatedDevice
 
     from sluice.link import Client, digest_of
     from sluice.tensors import plan_run, write_results
+    from sluice_sim.device import SimulatedDevice
 
     entry, made = block_of(block, preset, settings or ())
     plan = plan_run(made, inputs, outputs, pairs(config or (), "--config"))
