@@ -10,7 +10,7 @@ from amaranth import Elaboratable, Module
 
 from sluice.block import Block
 from sluice.catalogue import Entry, RequestError
-from sluice.link import LinkTop, block_digest
+from sluice.link import LinkTop
 from sluice.tools import ToolError, find_tool, run_tool
 from sluice_boards.board import Board
 from sluice_boards.measure import SYNTH_ECP5, SYNTH_ICE40
@@ -33,7 +33,6 @@ class BoardTop(Elaboratable):
         self.board.add_clock(m, platform)
         m.submodules.link = link = LinkTop(
             self.block,
-            digest=block_digest(self.entry.name, self.block.parameters),
             clock_hz=int(self.board.clock_mhz * 1e6),
             baud=self.board.baud,
         )
@@ -92,7 +91,7 @@ def build_bitstream(
     clock = next(iter(found["fmax"].values()))
     result = {
         "block": entry.name,
-        "parameters": {k: str(v) for k, v in block.parameters.items()},
+        "parameters": block.spelled,
         "board": board.name,
         "bitstream": bitstream,
         "clock_mhz": board.clock_mhz,

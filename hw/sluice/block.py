@@ -66,6 +66,11 @@ class Block(wiring.Component):
         """The values this block was made with."""
         return {p.name: getattr(self, p.name) for p in self.PARAMETERS}
 
+    @property
+    def spelled(self) -> dict[str, int | str]:
+        """The same, as JSON and command lines spell them."""
+        return {k: v if isinstance(v, (int, str)) else str(v) for k, v in self.parameters.items()}
+
     def read_settings(self, texts: Mapping[str, str], *, packets: int) -> list[dict[str, int]]:
         """Return the settings that texts from a command line stand for, field by field.
 

@@ -78,7 +78,7 @@ def facts_of(entry: Any, made: Any) -> dict[str, Any]:
         "parameters": [
             {
                 "name": p.name,
-                "value": _plain(getattr(made, p.name)),
+                "value": made.spelled[p.name],
                 "range": p.range,
                 "unit": getattr(p, "unit", ""),
                 "meaning": p.meaning,
@@ -100,10 +100,6 @@ def facts_of(entry: Any, made: Any) -> dict[str, Any]:
         "interval": made.interval,
         "measurements": measurements_of(entry.name),
     }
-
-
-def _plain(value: Any) -> Any:
-    return value if isinstance(value, (int, str, bool)) else str(value)
 
 
 def measurements_of(name: str) -> list[dict[str, Any]]:

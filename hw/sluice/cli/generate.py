@@ -69,11 +69,10 @@ def files_for(entry: Any, made: Any, *, bus: str, technology: str) -> dict[str, 
             top = AxisBlock(made)
         except ValueError as e:
             raise RequestError(f"{name}: {e}; use --bus stream") from e
-    parameters = {k: v if isinstance(v, (int, str)) else str(v) for k, v in made.parameters.items()}
     facts = {
         "sluice": __version__,
         "block": name,
-        "parameters": parameters,
+        "parameters": made.spelled,
         "bus": bus,
         "technology": technology,
         "latency": made.latency,

@@ -46,7 +46,7 @@ def run(
         port = device
         if device == "sim":
             with console.status(f"building {entry.name} for the simulator"):
-                port = stack.enter_context(SimulatedDevice(entry, made.parameters)).port
+                port = stack.enter_context(SimulatedDevice(entry, made.spelled)).port
         client = stack.enter_context(Client(port, baud=baud, digest=digest_of(made), timeout=5.0))
         bar = stack.enter_context(Progress(console=console, transient=True))
         task = bar.add_task(f"{entry.name} on {device}", total=None)

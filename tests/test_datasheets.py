@@ -1,0 +1,58 @@
+"""Datasheets are what the catalogue and the kept measurements make of them, and those are fresh."""
+
+import importlib.metadata
+import importlib.util
+import json
+import tomllib
+from pathlib import Path
+
+import pytest
+
+from sluice.catalogue import CATALOGUE
+from sluice.datasheet import fingerprint
+
+ROOT = Path(__file__).resolve().parents[1]
+MEASURED = ROOT / "boards/sluice_boards/results"
+MUTANTS = ROOT / "sim/sluice_sim/results"
+ENTRIES = pytest.mark.parametrize("entry", CATALOGUE.values(), ids=list(CATALOGUE))
+
+
+def script():
+    spec = importlib.util.spec_from_file_location("datasheets", ROOT / "scripts/datasheets.py")
+    assert spec is not None
+    assert spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+@ENTRIES
+def test_datasheet_is_fresh(entry):
+    path = ROOT / f"docs/datasheets/{entry.name}.md"
+    assert path.read_text() == script().text_of(entry), "run scripts/datasheets"
+
+
+def test_no_datasheet_is_left_over():
+    assert {p.stem for p in (ROOT / "docs/datasheets").glob("*.md")} == set(CATALOGUE)
+
+
+@ENTRIES
+def test_measurements_are_of_this_netlist(entry):
+    records = json.loads((MEASURED / f"{entry.name}.json").read_text())
+    assert [(r["preset"], r["device"]) for r in records] == list(entry.measured)
+    for record in records:
+        if record["amaranth"] == importlib.metadata.version("amaranth"):
+            fresh = fingerprint(entry, entry.presets[record["preset"]])
+            assert record["netlist"] == fresh, f"run scripts/measure {entry.name}"
+
+
+@ENTRIES
+def test_mutation_coverage(entry):
+    """The bench rejects at least 95 % of the faulty netlists, and each survivor is explained."""
+    record = json.loads((MUTANTS / f"{entry.name}.json").read_text())
+    if record["amaranth"] == importlib.metadata.version("amaranth"):
+        assert record["netlist"] == fingerprint(entry, entry.mutants), "run scripts/mutants"
+    assert record["killed"] + record["survived"] >= 20
+    assert record["score"] >= 0.95
+    why = tomllib.loads((MUTANTS / "survivors.toml").read_text()).get(entry.name, {})
+    assert set(record["survivors"]) <= set(why)
