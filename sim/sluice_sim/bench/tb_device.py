@@ -11,13 +11,12 @@ import tty
 from pathlib import Path
 
 import cocotb
-from cocotb.clock import Clock
 from cocotb.triggers import Timer
 
 from sluice_sim.transactor import CHUNK
 
 # Cycles between two looks, and looks without a byte after which the simulation sleeps.
-LOOK, AWAKE = 64, 64
+LOOK, AWAKE = 32, 64
 SLEEP = 0.05
 
 
@@ -31,9 +30,8 @@ async def serve(dut):
     for name in ("put", "put_count", "put_turn", "got_turn"):
         getattr(dut, name).value = 0
     dut.rst.value = 1
-    cocotb.start_soon(Clock(dut.clk, 10, unit="ns").start())
-    # Between the edges, so that what is read holds still.
-    await Timer(25, unit="ns")
+    # Between the edges of the design's own clock, so that what is read holds still.
+    await Timer(28, unit="ns")
     dut.rst.value = 0
     path = Path(os.environ["SLUICE_PORT_FILE"])
     partial = path.with_suffix(".part")
