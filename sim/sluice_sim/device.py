@@ -136,7 +136,7 @@ def main(request: Mapping[str, Any]) -> None:
     name = f"device_{request['block']}"
     result = run_modules(
         name,
-        clocked(Transactor(link), name),
+        clocked(Transactor(link), name, request["sim"]),
         ["sluice_sim.bench.tb_device"],
         {},
         sim=request["sim"],

@@ -91,20 +91,23 @@ class Transactor(Block):
         return m
 
 
-def clocked(block: Block, name: str) -> str:
-    """Return Verilog of ``block`` as ``name``, which makes its own clock of 10 ns.
+def clocked(block: Block, name: str, sim: str = "icarus") -> str:
+    """Return Verilog of ``block`` as ``name``, with a clock of 10 ns in it where that pays.
 
-    A clock that the bench made would cost more than the circuit.
+    On Icarus a clock that the bench makes costs more than the circuit. Verilator would need a
+    compiler with coroutines for the other one.
     """
+    if sim != "icarus":
+        return to_verilog(block, name)
     ports = list(ports_of(block))
     heads = ["input rst"]
     heads += [f"{'input' if p.is_input else 'output'} [{p.width - 1}:0] {p.name}" for p in ports]
-    wires = [f".{n}({n})" for n in ("clk", "rst", *(p.name for p in ports))]
+    wires = [".clk(own_clock)", *(f".{n}({n})" for n in ("rst", *(p.name for p in ports)))]
     return (
         f"{to_verilog(block, f'{name}_clocked')}\n"
         f"module {name}({', '.join(heads)});\n"
-        "  reg clk = 0;\n"
-        "  always #5 clk = ~clk;\n"
+        "  reg own_clock = 0;\n"
+        "  always #5 own_clock = ~own_clock;\n"
         f"  {name}_clocked inner({', '.join(wires)});\n"
         "endmodule\n"
     )

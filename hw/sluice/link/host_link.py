@@ -154,15 +154,14 @@ class HostLink(Block):
         size, room, there, tail = Signal.like(left), Signal(16), Signal(), Signal()
         exists, pop = Signal(), Signal()
         m.d.sync += push.eq(0)
-        with m.If(op == Op.PUSH):
-            with m.Switch(chosen):
-                for k, facts in enumerate(identity.inputs):
-                    with m.Case(k):
-                        m.d.comb += [
-                            exists.eq(1),
-                            size.eq(facts.beat_bytes),
-                            room.eq(carrier.room[k]),
-                        ]
+        with m.If(op == Op.PUSH), m.Switch(chosen):
+            for k, facts in enumerate(identity.inputs):
+                with m.Case(k):
+                    m.d.comb += [
+                        exists.eq(1),
+                        size.eq(facts.beat_bytes),
+                        room.eq(carrier.room[k]),
+                    ]
         with m.Else(), m.Switch(chosen):
             for k, facts in enumerate(identity.outputs):
                 queue = getattr(carrier, f"o{k}")
@@ -220,7 +219,7 @@ class HostLink(Block):
                     too_long.eq(0),
                     rejected.eq(1),
                 ]
-                free = (op == Op.IDENTIFY) | (op == Op.RESET)
+                free: Any = (op == Op.IDENTIFY) | (op == Op.RESET)
                 m.next = "TALLY"
                 with m.If(broken):
                     m.d.sync += [code.eq(Code.FRAME), op.eq(0), seq.eq(0)]
