@@ -14,10 +14,9 @@ from typing import Any
 
 from sluice.block import Block
 from sluice.catalogue import Entry, RequestError, find_block
-from sluice.export import to_verilog
 from sluice.link import HostLink
 from sluice_sim.runner import default_simulator, run_modules
-from sluice_sim.transactor import Transactor
+from sluice_sim.transactor import Transactor, clocked
 
 __all__ = ["SimulatedDevice"]
 
@@ -137,7 +136,7 @@ def main(request: Mapping[str, Any]) -> None:
     name = f"device_{request['block']}"
     result = run_modules(
         name,
-        to_verilog(Transactor(link), name),
+        clocked(Transactor(link), name, request["sim"]),
         ["sluice_sim.bench.tb_device"],
         {},
         sim=request["sim"],

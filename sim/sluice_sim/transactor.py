@@ -6,11 +6,12 @@ from amaranth import Cat, Module, Signal
 from amaranth.lib.wiring import In, Out
 
 from sluice.block import Block
+from sluice.export import ports_of, to_verilog
 from sluice.link import HostLink
 
-__all__ = ["CHUNK", "Transactor"]
+__all__ = ["CHUNK", "Transactor", "clocked"]
 
-CHUNK = 64
+CHUNK = 32
 # Cycles without an answer's byte after which what has come is shown.
 PAUSE = 4
 
@@ -88,3 +89,25 @@ class Transactor(Block):
         with m.Elif(self.got_count != 0):
             m.d.sync += [quiet.eq(quiet + 1), self.got_valid.eq(quiet == PAUSE)]
         return m
+
+
+def clocked(block: Block, name: str, sim: str = "icarus") -> str:
+    """Return Verilog of ``block`` as ``name``, with a clock of 10 ns in it where that pays.
+
+    On Icarus a clock that the bench makes costs more than the circuit. Verilator would need a
+    compiler with coroutines for the other one.
+    """
+    if sim != "icarus":
+        return to_verilog(block, name)
+    ports = list(ports_of(block))
+    heads = ["input rst"]
+    heads += [f"{'input' if p.is_input else 'output'} [{p.width - 1}:0] {p.name}" for p in ports]
+    wires = [".clk(own_clock)", *(f".{n}({n})" for n in ("rst", *(p.name for p in ports)))]
+    return (
+        f"{to_verilog(block, f'{name}_clocked')}\n"
+        f"module {name}({', '.join(heads)});\n"
+        "  reg own_clock = 0;\n"
+        "  always #5 own_clock = ~own_clock;\n"
+        f"  {name}_clocked inner({', '.join(wires)});\n"
+        "endmodule\n"
+    )

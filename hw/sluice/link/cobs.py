@@ -85,7 +85,7 @@ class CobsDecoder(Block):
             self.o.valid.eq(self.i.valid & gives),
             self.o.payload.data.eq(Mux(at_code, 0, self.i.payload)),
             self.o.payload.end.eq(ends),
-            self.o.payload.broken.eq(~at_code),
+            self.o.payload.broken.eq(ends & ~at_code),
             self.i.ready.eq(self.o.ready | ~gives),
         ]
         with m.If(self.i.valid & self.i.ready):

@@ -219,7 +219,7 @@ class HostLink(Block):
                     too_long.eq(0),
                     rejected.eq(1),
                 ]
-                free = (op == Op.IDENTIFY) | (op == Op.RESET)
+                free: Any = (op == Op.IDENTIFY) | (op == Op.RESET)
                 m.next = "TALLY"
                 with m.If(broken):
                     m.d.sync += [code.eq(Code.FRAME), op.eq(0), seq.eq(0)]

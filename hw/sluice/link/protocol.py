@@ -140,4 +140,4 @@ class Identity:
             raise ValueError("an identity of the wrong length")
         facts = words[3 + DIGEST_BYTES // 2 :]
         streams = tuple(StreamFacts(*facts[k : k + 2]) for k in range(0, len(facts), 2))
-        return cls(payload[10:18], *words[:3], streams[:inputs], streams[inputs:])
+        return cls(payload[10:18], words[0], words[1], words[2], streams[:inputs], streams[inputs:])

@@ -17,8 +17,19 @@ from cocotb.triggers import Timer
 from sluice_sim.transactor import CHUNK
 
 # Cycles between two looks, and looks without a byte after which the simulation sleeps.
-LOOK, AWAKE = 64, 64
+LOOK, AWAKE = 32, 64
 SLEEP = 0.05
+
+
+async def begin(dut) -> None:
+    """Reset the device; leaves at a time between clock edges, where what is read holds still."""
+    for name in ("put", "put_count", "put_turn", "got_turn"):
+        getattr(dut, name).value = 0
+    dut.rst.value = 1
+    if hasattr(dut, "clk"):
+        cocotb.start_soon(Clock(dut.clk, 10, unit="ns").start())
+    await Timer(28, unit="ns")
+    dut.rst.value = 0
 
 
 @cocotb.test()
@@ -28,13 +39,7 @@ async def serve(dut):
     ours, theirs = os.openpty()
     tty.setraw(theirs)
     os.set_blocking(ours, False)
-    for name in ("put", "put_count", "put_turn", "got_turn"):
-        getattr(dut, name).value = 0
-    dut.rst.value = 1
-    cocotb.start_soon(Clock(dut.clk, 10, unit="ns").start())
-    # Between the edges, so that what is read holds still.
-    await Timer(25, unit="ns")
-    dut.rst.value = 0
+    await begin(dut)
     path = Path(os.environ["SLUICE_PORT_FILE"])
     partial = path.with_suffix(".part")
     partial.write_text(os.ttyname(theirs))
