@@ -13,8 +13,9 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
+from sluice.block import Block
 from sluice.catalogue import Entry
-from sluice.export import to_rtlil
+from sluice.export import ports_of, to_rtlil
 from sluice.tools import run_tool
 from sluice_sim.formal.engine import decide
 from sluice_sim.runner import run_bench
@@ -128,13 +129,15 @@ def coverage(
 
 
 def is_equivalent(entry: Entry, mutant: Mutant) -> bool:
-    """Say whether no input sequence from reset can tell the netlist from the block.
+    """Say whether no streams that keep the rules can tell the netlist from the block.
 
     Both get the same inputs; that an output ever differs is refuted for all time, as proofs are.
+    A payload counts only while it is valid.
     """
     top = entry.name
+    block = entry.cls(**entry.mutants)
     prepare = "".join(
-        f"read_rtlil {side}.il; prep -flatten -top {top}; rename {top} {side}; "
+        f"read_verilog view.v; read_rtlil {side}.il; prep -flatten -top view; rename view {side}; "
         f"design -stash {side}; "
         for side in ("gold", "gate")
     )
@@ -142,5 +145,40 @@ def is_equivalent(entry: Entry, mutant: Mutant) -> bool:
         "design -copy-from gold gold; design -copy-from gate gate; "
         "miter -equiv -make_assert -flatten gold gate miter; hierarchy -top miter; "
     )
-    files = {"gold.il": to_rtlil(entry.cls(**entry.mutants), top), "gate.il": mutant.rtlil}
+    files = {
+        "gold.il": to_rtlil(block, top),
+        "gate.il": mutant.rtlil,
+        "view.v": _view(block, top),
+    }
     return decide(files, prepare, 60, undriven="-zero")[0] == "UNSAT"
+
+
+def _view(block: Block, top: str) -> str:
+    """Return Verilog of a module ``view`` around ``top`` that shows only what a neighbour may see.
+
+    Input streams hold what they offer until it is taken; output payloads are zero unless valid.
+    """
+    ports = {p.name: p for p in ports_of(block) if p.width}
+    heads, lines, links = ["input clk", "input rst"], [], [".clk(clk)", ".rst(rst)"]
+    for name, port in ports.items():
+        width = f"[{port.width - 1}:0]"
+        heads.append(f"{'input' if port.is_input else 'output'} {width} {name}")
+        links.append(f".{name}(in_{name})")
+        valid = re.sub(r"__payload$", "__valid", re.sub(r"_t(data|keep|last)$", "_tvalid", name))
+        ready = valid.removesuffix("valid") + "ready"
+        if port.is_input and ready in ports:
+            lines += [
+                f"reg {width} held_{name} = 0; reg holds_{name} = 0;",
+                f"assign in_{name} = holds_{name} ? held_{name} : {name};",
+                f"always @(posedge clk) holds_{name} <= !rst && in_{valid} && !in_{ready};",
+                f"always @(posedge clk) held_{name} <= in_{name};",
+            ]
+        elif port.is_input:
+            lines.append(f"assign in_{name} = {name};")
+        elif valid in ports:
+            lines.append(f"assign {name} = in_{valid} ? in_{name} : 0;")
+        else:
+            lines.append(f"assign {name} = in_{name};")
+    wires = [f"wire [{p.width - 1}:0] in_{name};" for name, p in ports.items()]
+    body = "\n  ".join([*wires, *lines, f"{top} inner({', '.join(links)});"])
+    return f"module view({', '.join(heads)});\n  {body}\nendmodule\n"

@@ -43,6 +43,7 @@ class StreamPort:
             self.ready = getattr(dut, f"{name}__ready")
         self.fields = [getattr(dut, n) for n in names]
         self.widths = [1 if isinstance(f, LogicObject) else len(f) for f in self.fields]
+        self.shy = False
         self.moved: list[int] = []
         self.words: list[int] = []
 
@@ -78,10 +79,17 @@ class StreamPort:
             self.valid.value = 0
 
     async def receive(self) -> None:
-        """Offer ``ready`` for ever, with random stalls."""
+        """Offer ``ready`` for ever, with random stalls.
+
+        A shy port takes a beat only in the cycle after it has seen it.
+        """
+        self.ready.value = 0
         while True:
-            self.ready.value = int(self.rng.random() < self.active)
+            if not self.shy:
+                self.ready.value = int(self.rng.random() < self.active)
             await RisingEdge(self.clk)
+            if self.shy:
+                self.ready.value = int(bool(self.valid.value) and not self.ready.value)
 
     async def watch(self, reset) -> None:
         """Log every transfer in ``words`` and ``moved`` (its clock edge); fail on a broken rule.

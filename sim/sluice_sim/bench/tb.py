@@ -103,6 +103,18 @@ async def random_packets(dut, active):
 
 
 @cocotb.test(timeout_time=2, timeout_unit="ms")
+async def valid_before_ready(dut):
+    """No output waits for its neighbour to be ready before it offers a beat."""
+    run = Run(dut, active=1.0)
+    scenario = run.bench.scenario("random", run.gen)
+    await run.start(scenario)
+    for name in scenario.expected:
+        run.ports[name].shy = True
+    run.bench.compare(await run.play(scenario), scenario)
+    run.compare_signals(scenario)
+
+
+@cocotb.test(timeout_time=2, timeout_unit="ms")
 async def extremes(dut):
     """Compare the ends of every range with the golden model, with stalls on all sides."""
     await Run(dut, active=0.7).run("extremes")
