@@ -10,7 +10,7 @@ from sluice.export import to_verilog
 from sluice.params import Choice, Flag, Int
 from sluice.registers import fields_of, pack_fields
 from sluice_sim.formal import prove
-from sluice_sim.runner import default_simulator, run_bench
+from sluice_sim.runner import find_simulator, run_bench
 
 VARIANTS = [
     pytest.param(entry, dict(parameters), id=f"{entry.name}-{label}")
@@ -47,7 +47,7 @@ def test_more_seeds(entry, parameters, seed):
 @pytest.mark.slow
 @pytest.mark.parametrize(("entry", "parameters"), VARIANTS)
 def test_other_simulator(entry, parameters):
-    other = "icarus" if default_simulator() == "verilator" else "verilator"
+    other = "icarus" if find_simulator() == "verilator" else "verilator"
     result = run_bench(entry, parameters, sim=other)
     assert result.ok, f"{result.failures}, see {result.folder}"
 

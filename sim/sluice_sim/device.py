@@ -15,7 +15,7 @@ from typing import Any
 from sluice.block import Block
 from sluice.catalogue import Entry, RequestError, find_block
 from sluice.link import HostLink
-from sluice_sim.runner import default_simulator, run_modules
+from sluice_sim.runner import find_simulator, run_modules
 from sluice_sim.transactor import Transactor, clocked
 
 __all__ = ["SimulatedDevice"]
@@ -67,7 +67,7 @@ class SimulatedDevice:
             "parameters": dict(parameters),
             "queue_depth": queue_depth,
             "frame_bytes": frame_bytes,
-            "sim": sim or default_simulator(),
+            "sim": find_simulator(sim),
         }
         self._process: subprocess.Popen[bytes] | None = None
 

@@ -22,7 +22,7 @@ __all__ = [
     "SIMULATORS",
     "Result",
     "build_root",
-    "default_simulator",
+    "find_simulator",
     "run_bench",
     "run_modules",
     "use_verilator",
@@ -70,15 +70,15 @@ def use_verilator() -> bool:
     return shutil.which("verilator") is not None
 
 
-def default_simulator() -> str:
-    """Return ``SIM``, or the first simulator that is there.
+def find_simulator(wanted: str | None = None) -> str:
+    """Return the simulator that is wanted, by default by ``SIM``, else the first that is there.
 
     Raises
     ------
     RequestError
-        If there is none; the message says how to get one.
+        If it is not there; the message says how to get one.
     """
-    wanted = os.environ.get("SIM")
+    wanted = wanted or os.environ.get("SIM")
     if wanted and wanted not in SIMULATORS:
         raise RequestError(f"no simulator {wanted!r}: there are {' '.join(SIMULATORS)}")
     if wanted in (None, "icarus") and shutil.which("iverilog"):
@@ -171,9 +171,7 @@ def run_modules(
     sim, seed, only
         See :func:`run_bench`.
     """
-    sim = sim or default_simulator()
-    if sim == "verilator":
-        use_verilator()
+    sim = find_simulator(sim)
     key = hashlib.sha256(f"{sim} {waves}\n{text}".encode()).hexdigest()[:16]
     folder = (root or build_root()) / f"{name}-{key}"
     folder.mkdir(parents=True, exist_ok=True)

@@ -16,9 +16,12 @@ from sluice.cli import (
     synth,
     test,
 )
-from sluice.cli.common import report_request
+from sluice.cli.common import report_error
 
 __all__ = ["app", "main"]
+
+# What Typer makes of Ctrl-C.
+INTERRUPTED = 130
 
 app = typer.Typer(
     name="sluice",
@@ -45,12 +48,13 @@ app.command("doctor")(doctor.doctor)
 def main() -> None:
     """Run the command line; every way to fail ends in one line and a status."""
     try:
-        app()
-    except KeyboardInterrupt:
-        print("sluice: interrupted; nothing half-written is left", file=sys.stderr)
-        sys.exit(1)
+        status = app(standalone_mode=False)
     except BrokenPipeError:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         sys.exit(1)
     except Exception as e:
-        report_request(e)
+        report_error(e)
+    if status == INTERRUPTED:
+        print("sluice: interrupted; nothing half-written is left", file=sys.stderr)
+        sys.exit(1)
+    sys.exit(status)

@@ -9,12 +9,13 @@ import typer
 
 __all__ = [
     "Json",
+    "at_least_one",
     "block_of",
     "example",
     "pairs",
     "print_json",
     "print_table",
-    "report_request",
+    "report_error",
     "select",
 ]
 
@@ -26,17 +27,36 @@ def example(*lines: str) -> str:
     return "Example: " + " ; ".join(f"[bold]{line}[/bold]" for line in lines)
 
 
-def report_request(error: Exception) -> NoReturn:
-    """End with one line and status 2 for a bad request, 1 for a tool that failed."""
+def report_error(error: Exception) -> NoReturn:
+    """End with one line and status 2 for a bad request, 1 for a tool or a device that failed."""
     from sluice.catalogue import RequestError
+    from sluice.link import LinkError
+    from sluice.tools import ToolError
 
     if isinstance(error, RequestError):
-        print(f"sluice: {error}", file=sys.stderr)
-        sys.exit(2)
-    if type(error).__name__ == "ToolError":
-        print(f"sluice: {error}", file=sys.stderr)
-        sys.exit(1)
-    raise error
+        status, text = 2, str(error)
+    elif isinstance(error, (LinkError, ToolError)):
+        status, text = 1, str(error)
+    elif format_message := getattr(error, "format_message", None):
+        # Typer's own: an option that is not there, a value of the wrong type.
+        message = format_message().rstrip(".")
+        if not message:
+            # Without a verb the help has been printed.
+            sys.exit(2)
+        status, text = 2, f"{message}. See sluice --help."
+    else:
+        raise error
+    print(f"sluice: {text}", file=sys.stderr)
+    sys.exit(status)
+
+
+def at_least_one(**options: int) -> None:
+    """Refuse options, given by name without dashes, that are less than one."""
+    from sluice.catalogue import RequestError
+
+    for name, value in options.items():
+        if value < 1:
+            raise RequestError(f"--{name} must be at least 1, not {value}")
 
 
 def pairs(settings: Iterable[str], option: str) -> dict[str, str]:

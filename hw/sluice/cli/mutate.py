@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from sluice.cli.common import Json, print_json
+from sluice.cli.common import Json, at_least_one, print_json
 
 __all__ = ["mutate"]
 
@@ -26,13 +26,11 @@ def mutate(
     from rich.console import Console
     from rich.progress import Progress
 
-    from sluice.catalogue import RequestError, find_block
+    from sluice.catalogue import find_block
     from sluice_sim.mutation import coverage
 
     entry = find_block(block)
-    for name, value in (("--count", count), ("--jobs", jobs)):
-        if value < 1:
-            raise RequestError(f"{name} must be at least 1, not {value}")
+    at_least_one(count=count, jobs=jobs)
     with Progress(console=Console(stderr=True)) as progress:
         bar = progress.add_task(f"mutants of {entry.name}", total=None)
         facts = coverage(

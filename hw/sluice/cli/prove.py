@@ -5,7 +5,7 @@ from typing import Annotated, Any
 
 import typer
 
-from sluice.cli.common import Json, print_json, print_table, select
+from sluice.cli.common import Json, at_least_one, print_json, print_table, select
 from sluice.cli.test import run_all
 
 __all__ = ["prove"]
@@ -25,6 +25,7 @@ def prove(
     """
     from sluice_sim.formal import prove as prove_entry
 
+    at_least_one(seconds=seconds, jobs=jobs)
     cases = [(e, dict(p)) for e in select(blocks or ()) for p in e.proofs]
 
     def one(case: tuple[Any, dict[str, Any]]) -> Any:

@@ -5,7 +5,7 @@ from typing import Annotated, Any
 
 import typer
 
-from sluice.cli.common import Json, block_of, print_json, print_table
+from sluice.cli.common import Json, at_least_one, block_of, print_json, print_table
 
 __all__ = ["synth"]
 
@@ -31,8 +31,7 @@ def synth(
     from sluice_boards.measure import find_device, measure
 
     part = find_device(device)
-    if seeds < 1:
-        raise RequestError(f"--seeds must be at least 1, not {seeds}")
+    at_least_one(seeds=seeds)
     if liberty is not None and part.family != "asic":
         raise RequestError("--liberty goes with --device asic")
     if liberty is not None and not liberty.is_file():

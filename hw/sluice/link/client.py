@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from types import TracebackType
 from typing import Any
 
+from sluice.catalogue import RequestError
 from sluice.link.carrier import COUNT_BITS
 from sluice.link.exchange import Exchange
 from sluice.link.framing import pack_frame, unpack_frame
@@ -67,6 +68,8 @@ class Client:
     ------
     LinkError
         By every method, when the device does not answer, is another one or refuses.
+    RequestError
+        On entry, if there is no such port.
     """
 
     identity: Identity
@@ -114,13 +117,14 @@ class Client:
         try:
             import serial
         except ImportError as e:
-            raise LinkError(f"{self.port}: needs pyserial: pip install 'sluice[boards]'") from e
+            raise RequestError(f"{self.port} needs pyserial: pip install 'sluice[boards]'") from e
         try:
             return serial.Serial(
                 self.port, self.baud, timeout=self.timeout, write_timeout=max(5.0, self.timeout)
             )
         except (OSError, ValueError) as e:
-            raise LinkError(f"{self.port}: cannot be opened ({e}); check name and rights") from e
+            why = getattr(e, "strerror", None) or e
+            raise RequestError(f"cannot open {self.port}: {why}; check name and rights") from e
 
     def identify(self) -> Identity:
         """Ask what the device is, and begin to count requests."""
@@ -196,7 +200,7 @@ class Client:
     def exchange(
         self,
         inputs: Mapping[int, Sequence[tuple[int, int | None]]],
-        packets: Mapping[int, int],
+        packets: Mapping[int, int | None],
         *,
         progress: Callable[[int, int], None] = lambda done, total: None,
     ) -> dict[int, list[int]]:
@@ -207,7 +211,8 @@ class Client:
         inputs : mapping of stream number to beats
             A beat is its payload and the settings it needs; ``None`` keeps those that are.
         packets : mapping of stream number to packets
-            The top bit of a payload ends a packet.
+            The top bit of a payload ends a packet. With ``None`` the stream is pulled until
+            nothing has moved for half a second.
         progress : callable
             Called with the beats that have been pushed, and how many there are.
 

@@ -7,6 +7,8 @@ from typing import Any, Protocol
 __all__ = ["Exchange", "Peer"]
 
 ALL = 0xFFFF
+# Silence, in seconds, after which a stream that may give anything is thought to give no more.
+QUIET = 0.5
 
 
 class Peer(Protocol):
@@ -18,6 +20,38 @@ class Peer(Protocol):
     def try_push(self, stream: int, beats: Sequence[int]) -> bool: ...
     def push_limit(self, stream: int) -> int: ...
     def pull(self, stream: int, most: int) -> list[int]: ...
+
+
+class Gathered:
+    """What came of one output stream.
+
+    Parameters
+    ----------
+    last : int
+        Bit of a payload that ends a packet.
+    packets : int or None
+        To gather; with ``None`` there is no end.
+
+    Attributes
+    ----------
+    end : int or None
+        Beats of the packets to gather, once they are all there.
+    """
+
+    def __init__(self, last: int, packets: int | None):
+        self.last, self.left = last, packets
+        self.beats: list[int] = []
+        self.end = 0 if packets == 0 else None
+
+    def add(self, beats: Sequence[int]) -> None:
+        """Take what came."""
+        if self.left is not None and self.end is None:
+            for n, beat in enumerate(beats, len(self.beats) + 1):
+                self.left -= beat >> self.last
+                if not self.left:
+                    self.end = n
+                    break
+        self.beats += beats
 
 
 class Exchange:
@@ -39,7 +73,7 @@ class Exchange:
     def run(
         self,
         inputs: Mapping[int, Sequence[tuple[int, int | None]]],
-        packets: Mapping[int, int],
+        packets: Mapping[int, int | None],
         progress: Callable[[int, int], None],
     ) -> dict[int, list[int]]:
         """Do one exchange; see :meth:`sluice.link.Client.exchange`.
@@ -51,10 +85,12 @@ class Exchange:
         """
         total = sum(map(len, inputs.values()))
         sent = dict.fromkeys(inputs, 0)
-        got = {k: list(self.kept.get(k, ())) for k in packets}
-        ends = {k: self._ends(k, got[k], packets[k]) for k in packets}
+        got: dict[int, Gathered] = {}
+        for k, count in packets.items():
+            got[k] = Gathered(self.peer.identity.outputs[k].bits - 1, count)
+            got[k].add(self.kept.get(k, ()))
         moved_at = time.monotonic()
-        while any(end is None for end in ends.values()) or sum(sent.values()) < total:
+        while True:
             moved = False
             for k, beats in inputs.items():
                 count = self._push(k, beats, sent[k])
@@ -62,27 +98,27 @@ class Exchange:
                 moved |= count > 0
             if moved:
                 progress(sum(sent.values()), total)
-            for k, end in ends.items():
-                if end is None:
+            for k, stream in got.items():
+                if stream.end is None:
                     came = self.peer.pull(k, ALL)
-                    got[k] += came
+                    stream.add(came)
                     moved |= bool(came)
-                    ends[k] = self._ends(k, got[k], packets[k]) if came else None
+            still = time.monotonic() - moved_at
             if moved:
                 moved_at = time.monotonic()
-            elif time.monotonic() - moved_at > self.patience:
-                missing = ", ".join(
-                    f"{len(got[k])} beats of stream {k}" for k, end in ends.items() if end is None
-                )
+            all_sent = sum(sent.values()) == total
+            missing = [k for k, s in got.items() if s.end is None and s.left is not None]
+            if all_sent and not missing:
+                endless = any(stream.end is None for stream in got.values())
+                if not endless or (not moved and still > QUIET):
+                    break
+            elif not moved and still > self.patience:
                 raise TimeoutError(
                     f"nothing moves after {sum(sent.values())} of {total} beats in"
-                    + (f" and only {missing} out" if missing else "")
+                    + "".join(f" and {len(got[k].beats)} of stream {k} out" for k in missing)
                 )
-        for k, end in ends.items():
-            assert end is not None
-            self.kept[k] = got[k][end:]
-            got[k] = got[k][:end]
-        return got
+        self.kept = {k: s.beats[s.end :] if s.end is not None else [] for k, s in got.items()}
+        return {k: s.beats[: s.end] for k, s in got.items()}
 
     def _push(self, k: int, beats: Sequence[tuple[int, int | None]], at: int) -> int:
         """Push what may go under the settings that are, or change them; return beats pushed."""
@@ -105,12 +141,3 @@ class Exchange:
             return len(batch)
         self.chunk[k] = max(1, len(batch) // 2)
         return 0
-
-    def _ends(self, k: int, beats: Sequence[int], packets: int) -> int | None:
-        """Return how many of ``beats`` hold the first ``packets`` packets, or ``None``."""
-        last = self.peer.identity.outputs[k].bits - 1
-        for n, beat in enumerate(beats):
-            if packets == 0:
-                return n
-            packets -= beat >> last
-        return None if packets else len(beats)

@@ -97,7 +97,7 @@ class HostLink(Block):
         m.submodules.carrier = ResetInserter(restart)(carrier)
         m.submodules.decoder = decoder = CobsDecoder()
         m.submodules.encoder = encoder = CobsEncoder()
-        check = CRC32_ISO_HDLC(8).create()
+        check: Any = CRC32_ISO_HDLC(8).create()
         check_clear = Signal()
         m.submodules.check = ResetInserter(check_clear)(check)
         m.submodules.request = request = memory.Memory(shape=8, depth=self.frame_bytes, init=[])
@@ -219,7 +219,8 @@ class HostLink(Block):
                     too_long.eq(0),
                     rejected.eq(1),
                 ]
-                free: Any = (op == Op.IDENTIFY) | (op == Op.RESET)
+                free = Signal()
+                m.d.comb += free.eq((op == Op.IDENTIFY) | (op == Op.RESET))
                 m.next = "TALLY"
                 with m.If(broken):
                     m.d.sync += [code.eq(Code.FRAME), op.eq(0), seq.eq(0)]

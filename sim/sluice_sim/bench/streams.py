@@ -90,6 +90,8 @@ class JoinBench(Bench):
 class ArbiterBench(Bench):
     """Each input's beats come out in order; packets stay whole where that is promised."""
 
+    modules = ("sluice_sim.bench.tb_arbiter",)
+
     def scenario(self, kind: str, rng: np.random.Generator) -> Scenario:
         beat = self.block.shape
         inputs = {

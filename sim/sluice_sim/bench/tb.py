@@ -154,11 +154,12 @@ async def reset_midway(dut):
     await ClockCycles(dut.clk, run.rng.randrange(5, 40))
     for task in run.tasks:
         task.cancel()
+    # One cycle, in which the neighbours still offer what they did: they are reset at its end.
     dut.rst.value = 1
+    await RisingEdge(dut.clk)
+    dut.rst.value = 0
     for name in first.inputs:
         run.ports[name].valid.value = 0
-    await ClockCycles(dut.clk, 2)
-    dut.rst.value = 0
     second = run.bench.scenario("random", run.gen)
     run.bench.compare(await run.play(second), second)
     run.compare_signals(second)
