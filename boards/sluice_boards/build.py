@@ -128,7 +128,7 @@ def _place_and_route(
     family = board.technology.name
     if family == "ecp5":
         package = platform._nextpnr_package_options[platform.package]
-        options += ["--package", package, "--speed", platform.speed]
+        options += ["--package", package.upper(), "--speed", platform.speed]
         options += ["--lpf", "top.lpf", "--textcfg", "top.config"]
     else:
         options += ["--package", platform.package.lower(), "--pcf", "top.pcf", "--asc", "top.asc"]

@@ -1,13 +1,14 @@
 """Pictures of a build: what is used, and where it lies."""
 
 import re
+from collections import Counter, defaultdict
 from pathlib import Path
 from typing import Any
 
 __all__ = ["draw_report"]
 
 _PARTS = (
-    ("block", "#0072b2", re.compile(r"^link\.(?:link\.)?inner\.")),
+    ("block", "#0072b2", re.compile(r"^link\.link\.carrier\.inner\.")),
     ("host link", "#e69f00", re.compile(r"^link\.")),
     ("clock and pins", "#7f7f7f", re.compile("")),
 )
@@ -23,7 +24,9 @@ def draw_report(result: dict[str, Any], placed: dict[str, Any], path: Path) -> N
     placed : dict
         nextpnr's netlist, whose cells carry the place they got.
     """
+    from matplotlib.collections import PatchCollection
     from matplotlib.figure import Figure
+    from matplotlib.patches import Rectangle
 
     figure = Figure(figsize=(11, 5), layout="constrained")
     bars, floor = figure.subplots(1, 2, width_ratios=(2, 3))
@@ -41,19 +44,31 @@ def draw_report(result: dict[str, Any], placed: dict[str, Any], path: Path) -> N
         f"{result['fmax_mhz']} MHz, clock {result['clock_mhz']:g} MHz",
         fontsize=10,
     )
-    places: dict[str, list[tuple[int, int]]] = {name: [] for name, _, _ in _PARTS}
+    tiles: dict[tuple[int, int], Counter[str]] = defaultdict(Counter)
     for name, cell in placed["modules"]["top"]["cells"].items():
         found = re.match(r"X(\d+)/Y(\d+)", cell["attributes"].get("NEXTPNR_BEL", ""))
         if found:
             part = next(part for part, _, pattern in _PARTS if pattern.match(name))
-            places[part].append((int(found[1]), int(found[2])))
+            tiles[int(found[1]), int(found[2])][part] += 1
+    totals = sum(tiles.values(), Counter())
     for part, colour, _ in _PARTS:
-        if places[part]:
-            x, y = zip(*places[part], strict=True)
-            floor.scatter(x, y, s=4, marker="s", color=colour, label=f"{part} ({len(x)} cells)")
+        # A tile holds several cells; most of them give it its colour.
+        mine = [place for place, count in tiles.items() if count.most_common(1)[0][0] == part]
+        squares = PatchCollection([Rectangle(place, 1, 1) for place in mine], color=colour)
+        floor.add_collection(squares)
+    floor.autoscale_view()
     floor.set_aspect("equal")
     floor.set_xlabel("column")
     floor.set_ylabel("row")
     floor.set_title("where the cells lie", fontsize=10)
-    floor.legend(loc="upper right", fontsize=8)
+    floor.legend(
+        handles=[
+            Rectangle((0, 0), 1, 1, color=colour, label=f"{part} ({totals[part]} cells)")
+            for part, colour, _ in _PARTS
+        ],
+        loc="upper center",
+        bbox_to_anchor=(0.5, -0.12),
+        ncols=3,
+        fontsize=8,
+    )
     figure.savefig(path, dpi=110)

@@ -9,7 +9,7 @@ from amaranth.lib.wiring import In, Out
 from sluice.block import Block
 from sluice.export import Port, StreamPort, ports_of, streams_of
 from sluice.link.protocol import Identity, StreamFacts, bytes_of, digest_of
-from sluice.stream import Beat, Fifo
+from sluice.stream import Beat, Fifo, RegisterSlice
 
 __all__ = ["COUNT_BITS", "Carrier"]
 
@@ -90,18 +90,22 @@ class Carrier(wiring.Component):
         m.submodules.inner = self.inner
         for k, port in enumerate(self.inputs):
             queue = Fifo(shape=width_of(port), depth=self.queue_depth)
+            # A block RAM answers late in the cycle: its output gets a register of its own.
+            late = RegisterSlice(shape=width_of(port))
             m.submodules[f"queue_{port.name}"] = queue
+            m.submodules[f"slice_{port.name}"] = late
             inside = port.interface
             wiring.connect(m, wiring.flipped(getattr(self, f"i{k}")), queue.i)
+            wiring.connect(m, queue.o, late.i)
             m.d.comb += [
-                inside.valid.eq(queue.o.valid),
-                Value.cast(inside.payload).eq(queue.o.payload),
-                queue.o.ready.eq(inside.ready),
-                self.room[k].eq(self.queue_depth - queue.level),
+                inside.valid.eq(late.o.valid),
+                Value.cast(inside.payload).eq(late.o.payload),
+                late.o.ready.eq(inside.ready),
+                self.room[k].eq(self.queue_depth - queue.level - late.o.valid),
             ]
             self._count(m, k, inside)
             if k == 0:
-                self._watch_packets(m, port, queue)
+                self._watch_packets(m, port, (queue.level != 0) | late.o.valid)
         for k, port in enumerate(self.outputs):
             queue = Fifo(shape=width_of(port), depth=self.queue_depth)
             m.submodules[f"queue_{port.name}"] = queue
@@ -125,12 +129,12 @@ class Carrier(wiring.Component):
         with m.If(inside.valid & inside.ready):
             m.d.sync += self.counts[k].eq(self.counts[k] + 1)
 
-    def _watch_packets(self, m: Module, port: StreamPort, queue: Fifo) -> None:
+    def _watch_packets(self, m: Module, port: StreamPort, queued: Value) -> None:
         inside, unfinished = port.interface, Signal()
         if isinstance(port.shape, Beat):
             with m.If(inside.valid & inside.ready):
                 m.d.sync += unfinished.eq(~inside.payload.last)
-        m.d.comb += self.unsettled.eq((queue.level != 0) | unfinished)
+        m.d.comb += self.unsettled.eq(queued | unfinished)
 
 
 def width_of(port: StreamPort) -> int:

@@ -3,13 +3,13 @@
 from typing import Any
 
 from amaranth import Cat, Module, Mux, ResetInserter, Signal
-from amaranth.lib import memory, stream
+from amaranth.lib import memory, stream, wiring
 from amaranth.lib.crc.catalog import CRC32_ISO_HDLC
 from amaranth.lib.wiring import In, Out
 
 from sluice.block import Block
 from sluice.link.carrier import COUNT_BITS, Carrier
-from sluice.link.cobs import CobsDecoder, CobsEncoder
+from sluice.link.cobs import CobsDecoder, CobsEncoder, FrameByte
 from sluice.link.protocol import (
     ANSWER,
     ANSWER_OVERHEAD,
@@ -20,6 +20,7 @@ from sluice.link.protocol import (
     bytes_of,
 )
 from sluice.params import Int
+from sluice.stream import RegisterSlice
 
 __all__ = ["HostLink"]
 
@@ -98,7 +99,7 @@ class HostLink(Block):
         m.submodules.decoder = decoder = CobsDecoder()
         m.submodules.encoder = encoder = CobsEncoder()
         check: Any = CRC32_ISO_HDLC(8).create()
-        check_clear = Signal()
+        check_clear, sent = Signal(), Signal()
         m.submodules.check = ResetInserter(check_clear)(check)
         m.submodules.request = request = memory.Memory(shape=8, depth=self.frame_bytes, init=[])
         m.submodules.answer = answer = memory.Memory(shape=8, depth=self.frame_bytes, init=[])
@@ -109,7 +110,10 @@ class HostLink(Block):
             int.from_bytes(words[k : k + 2], "little") for k in range(0, len(words), 2)
         ]
         m.submodules.table = table = memory.Memory(shape=16, depth=len(rows), init=rows)
-        from_host, to_host = decoder.o, encoder.i
+        # Bytes to send come late in the cycle, out of a memory: nothing but a register sees them.
+        m.submodules.leaving = leaving = RegisterSlice(shape=FrameByte())
+        wiring.connect(m, leaving.o, encoder.i)
+        from_host, to_host = decoder.o, leaving.i
         m.d.comb += [
             decoder.i.valid.eq(self.i.valid),
             decoder.i.payload.eq(self.i.payload),
@@ -185,7 +189,9 @@ class HostLink(Block):
             m.d.sync += code.eq(value)
             m.next = "TALLY"
 
-        with m.FSM():
+        # What an answer carries around its payload.
+        around = Signal(8)
+        with m.FSM() as fsm:
             with m.State("CLEAR"):
                 m.d.comb += [restart.eq(1), tally.en.eq(1)]
                 m.d.sync += row.eq(row + 1)
@@ -204,7 +210,7 @@ class HostLink(Block):
                     with m.Elif(count == self.frame_bytes):
                         m.d.sync += too_long.eq(1)
                     with m.Else():
-                        m.d.comb += [put.en.eq(1), check.valid.eq(1)]
+                        m.d.comb += put.en.eq(1)
                         m.d.sync += count.eq(count + 1)
                         with m.If(count == 0):
                             m.d.sync += op.eq(from_host.payload.data)
@@ -371,32 +377,38 @@ class HostLink(Block):
                 m.d.comb += [to_host.valid.eq(1), onward.eq(0)]
                 with m.Switch(part):
                     with m.Case(0):
-                        m.d.comb += to_host.payload.data.eq(op | ANSWER)
+                        m.d.comb += around.eq(op | ANSWER)
                     with m.Case(1):
-                        m.d.comb += to_host.payload.data.eq(seq)
+                        m.d.comb += around.eq(seq)
                     with m.Default():
-                        m.d.comb += to_host.payload.data.eq(code)
+                        m.d.comb += around.eq(code)
                 with m.If(to_host.ready):
-                    m.d.comb += check.valid.eq(1)
                     m.d.sync += part.eq(part + 1)
                     with m.If(part == 2):
                         m.d.comb += onward.eq(1)
                         m.d.sync += part.eq(0)
                         m.next = "PAYLOAD"
                         with m.If(rejected | (fill == 0)):
-                            m.next = "CHECK"
+                            m.next = "SETTLE"
 
             with m.State("PAYLOAD"):
-                m.d.comb += [to_host.valid.eq(1), to_host.payload.data.eq(send.data)]
+                m.d.comb += to_host.valid.eq(1)
                 with m.If(to_host.ready):
-                    m.d.comb += [check.valid.eq(1), onward.eq(1)]
+                    m.d.comb += onward.eq(1)
                     with m.If(place == fill):
-                        m.next = "CHECK"
+                        m.next = "SETTLE"
+
+            with m.State("SETTLE"):
+                # The checksum is two bytes late.
+                m.d.sync += part.eq(part + 1)
+                with m.If(part == 1):
+                    m.d.sync += part.eq(0)
+                    m.next = "CHECK"
 
             with m.State("CHECK"):
                 m.d.comb += [
                     to_host.valid.eq(1),
-                    to_host.payload.data.eq(check.crc.word_select(part, 8)),
+                    around.eq(check.crc.word_select(part, 8)),
                     to_host.payload.last.eq(part == CRC_BYTES - 1),
                 ]
                 with m.If(to_host.ready):
@@ -405,5 +417,10 @@ class HostLink(Block):
                         m.d.comb += check_clear.eq(1)
                         m.d.sync += place.eq(0)
                         m.next = "RECEIVE"
-        m.d.comb += check.data.eq(Mux(receiving, from_host.payload.data, to_host.payload.data))
+        m.d.comb += to_host.payload.data.eq(Mux(fsm.ongoing("PAYLOAD"), send.data, around))
+        m.d.sync += [
+            sent.eq(to_host.valid & to_host.ready & ~fsm.ongoing("CHECK")),
+            check.valid.eq(sent | (receiving & put.en)),
+            check.data.eq(Mux(receiving, from_host.payload.data, leaving.o.payload.data)),
+        ]
         return m

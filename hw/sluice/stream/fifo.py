@@ -88,8 +88,7 @@ class Fifo(Block):
             Signal(range(rows)),
         )
         # Beats that the read port can see: a beat written in this cycle is not among them.
-        visible, visible_next = Signal.like(self.level), Signal.like(self.level)
-        level_next = Signal.like(self.level)
+        visible = Signal.like(self.level)
         room = Signal(init=1)
 
         m.d.comb += [
@@ -102,17 +101,17 @@ class Fifo(Block):
             reading_next.eq(Mux(pop, after(reading), reading)),
             read.addr.eq(reading_next),
             self.o.payload.eq(read.data),
-            level_next.eq(self.level + push - pop),
-            visible_next.eq(visible + arrived - pop),
         ]
         with m.If(push):
             m.d.sync += writing.eq(after(writing))
-        m.d.sync += [
-            reading.eq(reading_next),
-            arrived.eq(push),
-            self.level.eq(level_next),
-            visible.eq(visible_next),
-            room.eq(level_next != self.depth),
-            self.o.valid.eq(visible_next != 0),
-        ]
+        m.d.sync += [reading.eq(reading_next), arrived.eq(push)]
+        # Comparisons look at the counts as they are, so that only a choice waits for push and pop.
+        with m.If(push & ~pop):
+            m.d.sync += [self.level.eq(self.level + 1), room.eq(self.level != self.depth - 1)]
+        with m.Elif(pop & ~push):
+            m.d.sync += [self.level.eq(self.level - 1), room.eq(1)]
+        with m.If(arrived & ~pop):
+            m.d.sync += [visible.eq(visible + 1), self.o.valid.eq(1)]
+        with m.Elif(pop & ~arrived):
+            m.d.sync += [visible.eq(visible - 1), self.o.valid.eq(visible != 1)]
         return m
