@@ -1,4 +1,7 @@
-"""Write docs/datasheets from the catalogue and the measurements: scripts/datasheets [--check]."""
+"""Write docs/datasheets and the README's table from the catalogue and the measurements.
+
+Usage: scripts/datasheets [--check]
+"""
 
 import json
 import sys
@@ -12,6 +15,8 @@ ROOT = Path(__file__).resolve().parents[1]
 FOLDER = ROOT / "docs/datasheets"
 MEASURED = ROOT / "boards/sluice_boards/results"
 MUTANTS = ROOT / "sim/sluice_sim/results"
+README = ROOT / "README.md"
+START, END = "<!-- blocks: written by scripts/datasheets -->\n", "<!-- end of blocks -->\n"
 
 
 def text_of(entry: Entry) -> str:
@@ -26,10 +31,41 @@ def text_of(entry: Entry) -> str:
     )
 
 
+def row_of(entry: Entry) -> str:
+    """Return the line of ``entry`` in the README's table."""
+    measured, mutants = MEASURED / f"{entry.name}.json", MUTANTS / f"{entry.name}.json"
+    fmax = mutation = "not measured"
+    if measured.exists():
+        first = json.loads(measured.read_text())[0]
+        fmax = f"{first['worst_mhz']:.0f} MHz"
+    if mutants.exists():
+        facts = json.loads(mutants.read_text())
+        mutation = f"{100 * facts['score']:.0f} %" if facts["faults"] else "wires only"
+    status = f"{len(list(entry.variants()))} benches, {len(entry.proofs)} proofs"
+    name = f"[{entry.name}](docs/datasheets/{entry.name}.md)"
+    systems = ", ".join(entry.systems) or "–"
+    return f"| {name} | {entry.summary} | {systems} | {status} | {mutation} | {fmax} |"
+
+
+def readme_text() -> str:
+    """Return the README with the table of blocks as it must be."""
+    before, _, rest = README.read_text().partition(START)
+    _, _, after = rest.partition(END)
+    table = [
+        "| block | what it does | systems | verified by | mutants killed | Fmax |",
+        "| --- | --- | --- | --- | --- | --- |",
+        *map(row_of, CATALOGUE.values()),
+        "",
+        "Fmax: the default preset in the harness, ECP5 speed grade 6, worst of three seeds.",
+    ]
+    return before + START + "\n" + "\n".join(table) + "\n\n" + END + after
+
+
 def main() -> None:
-    """Write every datasheet, or with ``--check`` say which are stale and end with status 1."""
+    """Write what is stale, or with ``--check`` name it and end with status 1."""
     FOLDER.mkdir(exist_ok=True)
     texts = {FOLDER / f"{name}.md": text_of(entry) for name, entry in CATALOGUE.items()}
+    texts[README] = readme_text()
     stale = [p for p, text in texts.items() if not p.exists() or p.read_text() != text]
     stale += [p for p in FOLDER.glob("*.md") if p not in texts]
     if "--check" in sys.argv:
@@ -41,7 +77,7 @@ def main() -> None:
             path.unlink()
     for path, text in texts.items():
         path.write_text(text)
-    print(f"{len(texts)} datasheets in {FOLDER.relative_to(ROOT)}, {len(stale)} changed")
+    print(f"{len(CATALOGUE)} datasheets in {FOLDER.relative_to(ROOT)}, {len(stale)} files changed")
 
 
 if __name__ == "__main__":

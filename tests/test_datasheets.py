@@ -32,6 +32,10 @@ def test_datasheet_is_fresh(entry):
     assert path.read_text() == script().text_of(entry), "run scripts/datasheets"
 
 
+def test_table_of_the_readme_is_fresh():
+    assert (ROOT / "README.md").read_text() == script().readme_text(), "run scripts/datasheets"
+
+
 def test_no_datasheet_is_left_over():
     assert {p.stem for p in (ROOT / "docs/datasheets").glob("*.md")} == set(CATALOGUE)
 
@@ -52,7 +56,7 @@ def test_mutation_coverage(entry):
     record = json.loads((MUTANTS / f"{entry.name}.json").read_text())
     if record["amaranth"] == importlib.metadata.version("amaranth"):
         assert record["netlist"] == fingerprint(entry, entry.mutants), "run scripts/mutants"
-    assert record["killed"] + record["survived"] >= 20
+    assert record["killed"] + record["survived"] >= min(20, record["faults"])
     assert record["score"] >= 0.95
     why = tomllib.loads((MUTANTS / "survivors.toml").read_text()).get(entry.name, {})
     assert set(record["survivors"]) <= set(why)

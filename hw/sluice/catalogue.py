@@ -236,7 +236,7 @@ _ENTRIES = (
         "count beats, packets and stalls of a stream",
         cases=({"shape": "bitx1", "width": 1}, {"shape": "int4x3", "width": 5}),
         proofs=({"shape": "bitx2", "width": 4},),
-        mutants={"shape": "int4x2", "width": 6},
+        mutants={"shape": "int4x2", "width": 4},
     ),
     _stream(
         "packet_splitter",

@@ -237,6 +237,8 @@ def _verification(
     ]
     if mutation is None:
         return [*lines, "- **Mutation coverage**: not measured."]
+    if not mutation["faults"]:
+        return [*lines, "- **Mutation coverage**: wires only, in which no fault can be put."]
     tried = mutation["killed"] + mutation["survived"]
     share = f"{100 * mutation['score']:.1f} %"
     again = f"sluice mutate {entry.name} --count {mutation['count']}"

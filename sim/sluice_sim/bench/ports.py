@@ -65,10 +65,12 @@ class StreamPort:
     ) -> None:
         """Send ``words`` in order; returns when the last one was accepted.
 
-        ``settings`` is called with the settings of each word when it is first offered.
+        ``settings`` is called with the settings of each word when it is first offered, and with
+        ``None`` where nothing is.
         """
         for word in words:
             while self.rng.random() >= self.active:
+                settings(None)
                 await RisingEdge(self.clk)
             settings(word.config)
             self.drive(word.payload)
@@ -77,6 +79,7 @@ class StreamPort:
             while not self.ready.value:
                 await RisingEdge(self.clk)
             self.valid.value = 0
+        settings(None)
 
     async def receive(self) -> None:
         """Offer ``ready`` for ever, with random stalls.

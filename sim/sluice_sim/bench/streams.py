@@ -57,7 +57,9 @@ class SkidBufferBench(PassBench):
 
 
 class FifoBench(PassBench):
-    """A queue passes everything."""
+    """A queue passes everything, and says how much it holds."""
+
+    modules = ("sluice_sim.bench.tb_fifo",)
 
     def scenario(self, kind: str, rng: np.random.Generator) -> Scenario:
         scenario = super().scenario(kind, rng)
@@ -141,7 +143,8 @@ class DemuxBench(Bench):
         words: list[Word] = []
         lost = False
         for packet in packets_of(kind, beat, rng):
-            select = 0 if kind == "rate" else int(rng.integers(0, choices))
+            # Settings that name no output leave a mark, so one scenario goes without them.
+            select = int(rng.integers(0, {"rate": 1, "extremes": count}.get(kind, choices)))
             payloads = beats(beat, packet)
             words += [Word(w, select if n == 0 else None) for n, w in enumerate(payloads)]
             if select < count:

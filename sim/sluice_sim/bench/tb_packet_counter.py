@@ -13,21 +13,34 @@ async def counts(dut, active):
     run = Run(dut, active=active)
     scenario = run.bench.scenario("random", run.gen)
     await run.start(scenario)
-    seen = {"stalls": 0}
+    shape, beat = run.block.counts.shape(), run.block.shape
+    mask = (1 << run.block.width) - 1
+    last_bit = beat.element_width * beat.lanes + beat.lanes
 
-    async def count_stalls():
+    async def check() -> None:
+        beats = packets = stalls = 0
         while True:
             await RisingEdge(dut.clk)
-            seen["stalls"] += bool(dut.i__valid.value) and not dut.i__ready.value
+            got = shape.from_bits(int(dut.counts.value))
+            seen = {"beats": beats, "packets": packets, "stalls": stalls}
+            assert {n: got[n] for n in seen} == {n: v & mask for n, v in seen.items()}
+            if dut.clear.value:
+                beats = packets = stalls = 0
+            elif dut.i__valid.value and dut.i__ready.value:
+                beats += 1
+                packets += int(dut.i__payload.value) >> last_bit
+            else:
+                stalls += bool(dut.i__valid.value)
 
-    cocotb.start_soon(count_stalls())
+    async def clear() -> None:
+        while True:
+            for _ in range(run.rng.randrange(150)):
+                await RisingEdge(dut.clk)
+            dut.clear.value = 1
+            await RisingEdge(dut.clk)
+            dut.clear.value = 0
+
+    tasks = [cocotb.start_soon(check()), cocotb.start_soon(clear())]
     run.bench.compare(await run.play(scenario), scenario)
-    expected = {"beats": run.bench.beats, "packets": run.bench.packets, **seen}
-    shape = run.block.counts.shape()
-    mask = (1 << run.block.width) - 1
-    got = shape.from_bits(int(dut.counts.value))
-    assert {n: got[n] for n in expected} == {n: v & mask for n, v in expected.items()}
-    dut.clear.value = 1
-    await RisingEdge(dut.clk)
-    await RisingEdge(dut.clk)
-    assert not int(dut.counts.value)
+    for task in tasks:
+        task.cancel()
