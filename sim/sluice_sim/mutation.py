@@ -46,7 +46,7 @@ class Mutant:
 
 
 def make_mutants(entry: Entry, count: int, *, seed: int = 1) -> tuple[int, list[Mutant]]:
-    """Return how many faults there are, and up to ``count`` mutants, made with ``entry.mutants``."""
+    """Return how many faults there are, and up to ``count`` mutants of ``entry.mutants``."""
     block = entry.cls(**entry.mutants)
     with tempfile.TemporaryDirectory() as tmp:
         folder = Path(tmp)

@@ -9,7 +9,7 @@ from sluice_sim.bench.tb import Run
 @cocotb.test(timeout_time=2, timeout_unit="ms")
 @cocotb.parametrize(active=[1.0, 0.5], slow=["", "i", "o"])
 async def level(dut, active, slow):
-    """The level is what went in less what came out, also where it stays empty or full."""
+    """Count what went in less what came out, also where the queue stays empty or full."""
     run = Run(dut, active=active)
     scenario = run.bench.scenario("random", run.gen)
     await run.start(scenario)
