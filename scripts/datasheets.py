@@ -22,12 +22,14 @@ START, END = "<!-- blocks: written by scripts/datasheets -->\n", "<!-- end of bl
 def text_of(entry: Entry) -> str:
     """Return the datasheet of ``entry`` from the results that are kept."""
     measured, mutants = MEASURED / f"{entry.name}.json", MUTANTS / f"{entry.name}.json"
+    parts = MEASURED / "parts" / f"{entry.name}.json"
     why = tomllib.loads((MUTANTS / "survivors.toml").read_text())
     return datasheet(
         entry,
         json.loads(measured.read_text()) if measured.exists() else [],
         json.loads(mutants.read_text()) if mutants.exists() else None,
         why.get(entry.name, {}),
+        json.loads(parts.read_text()) if parts.exists() else None,
     )
 
 

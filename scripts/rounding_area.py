@@ -1,7 +1,8 @@
 """Measure what rounding costs beside its adder: python scripts/rounding_area.py.
 
 Prints the area of eight lanes fp32 to bf16 in the harness, less the harness: an adder alone, the
-mode own_bits, and what each further mode and option adds to it. ``--json`` prints the same as JSON.
+mode own_bits, and what each further mode and option adds to it. The datasheet takes it from
+boards/sluice_boards/results/parts.
 """
 
 import json
@@ -17,6 +18,8 @@ ROOT = Path(__file__).resolve().parents[1]
 sys.path[:0] = [str(ROOT / part) for part in ("hw", "sim", "boards")]
 
 from sluice.block import Block  # noqa: E402
+from sluice.catalogue import find_block  # noqa: E402
+from sluice.datasheet import fingerprint  # noqa: E402
 from sluice.rounding import Rounding  # noqa: E402
 from sluice_boards.measure import find_device, measure  # noqa: E402
 
@@ -64,27 +67,30 @@ def variants() -> dict[str, Block]:
 
 
 def main() -> None:
-    """Measure with one seed, on which the area does not depend, and print a table."""
-    rows: list[dict[str, Any]] = []
+    """Measure with one seed, on which the area does not depend; print a table and keep it."""
+    rows: list[list[Any]] = []
+    print(f"{'':26}{'COMB':>6}{'FF':>7}{'of bare':>9}{'adds':>7}")
     for name, block in variants().items():
         found = measure(block, find_device("ecp5-85k"), seeds=(1,))
         comb = found["area"]["TRELLIS_COMB"] - found["harness"]["tables"]
         ff = found["area"]["TRELLIS_FF"] - found["harness"]["registers"]
-        rows.append(
-            {
-                "what": name,
-                "comb": comb,
-                "ff": ff,
-                "ratio": comb / (rows or [{"comb": comb}])[0]["comb"],
-            }
-        )
-        if "--json" not in sys.argv:
-            if len(rows) == 1:
-                print(f"{'':26}{'COMB':>6}{'FF':>7}{'of bare':>9}{'adds':>7}")
-            added = comb - rows[min(1, len(rows) - 1)]["comb"]
-            print(f"{name:26}{comb:6}{ff:7}{rows[-1]['ratio']:9.2f}{added:7}", flush=True)
-    if "--json" in sys.argv:
-        print(json.dumps(rows, indent=2))
+        ratio = comb / rows[0][1] if rows else 1.0
+        added = comb - rows[1][1] if len(rows) > 1 else 0
+        rows.append([name, comb, ff, f"{ratio:.2f}", added])
+        print(f"{name:26}{comb:6}{ff:7}{ratio:9.2f}{added:7}", flush=True)
+    facts = {
+        "script": "scripts/rounding_area.py",
+        "note": "Eight lanes of fp32 to bf16 with 8 random bits on the ECP5, less the harness. The "
+        "bare adders are what own_bits cannot do without.",
+        "netlist": fingerprint(find_block("rounding"), {}),
+        "columns": ["what is built", "LUT4", "registers", "of bare adders", "adds to own_bits"],
+        "rows": rows,
+    }
+    path = ROOT / "boards/sluice_boards/results/parts/rounding.json"
+    path.parent.mkdir(exist_ok=True)
+    partial = path.with_suffix(".partial")
+    partial.write_text(json.dumps(facts, indent=1) + "\n")
+    partial.replace(path)
 
 
 if __name__ == "__main__":

@@ -50,6 +50,12 @@ def test_measurements_are_of_this_netlist(entry):
             assert record["netlist"] == fresh, f"run scripts/measure {entry.name}"
 
 
+@pytest.mark.parametrize("path", sorted(MEASURED.glob("parts/*.json")), ids=lambda p: p.stem)
+def test_costs_of_parts_are_of_this_netlist(path):
+    record, entry = json.loads(path.read_text()), CATALOGUE[path.stem]
+    assert record["netlist"] == fingerprint(entry, {}), f"run {record['script']}"
+
+
 @ENTRIES
 def test_mutation_coverage(entry):
     """The bench rejects at least 95 % of the faulty netlists, and each survivor is explained."""

@@ -26,6 +26,7 @@ def datasheet(
     measured: Sequence[Mapping[str, Any]],
     mutation: Mapping[str, Any] | None,
     survivors: Mapping[str, str],
+    parts: Mapping[str, Any] | None = None,
 ) -> str:
     """Return the datasheet as Markdown.
 
@@ -37,14 +38,16 @@ def datasheet(
         The record of ``scripts/mutants``.
     survivors : mapping of fault to text
         Why a fault that survived is harmless.
+    parts : dict, optional
+        What parts of the block cost: ``script`` that measured it, ``note``, ``columns``, ``rows``.
     """
     block = entry.make()
-    parts = _sections(entry.docstring)
-    said = _contracts(parts.get("Parameters", ""))
+    sections = _sections(entry.docstring)
+    said = _contracts(sections.get("Parameters", ""))
     lines = [
         f"# {entry.name}",
         "",
-        parts.pop(""),
+        sections.pop(""),
         "",
         f"Class `{entry.block.replace(':', '.')}`"
         + (f"; golden model `{entry.golden.replace(':', '.')}`" if entry.golden else "")
@@ -81,8 +84,8 @@ def datasheet(
         ("Attributes", "Timing"),
         ("Notes", "Notes"),
     ):
-        if name in parts:
-            lines += [f"## {title}", "", *_definitions(parts[name]), ""]
+        if name in sections:
+            lines += [f"## {title}", "", *_definitions(sections[name]), ""]
         if name == "Attributes":
             lines += [
                 f"Default preset: latency {block.latency} cycles, interval {block.interval:g}.",
@@ -90,7 +93,11 @@ def datasheet(
                 "configuration.",
                 "",
             ]
-    lines += ["## Area and speed", "", *_measurements(measured), "", "## Verification", ""]
+    lines += ["## Area and speed", "", *_measurements(measured), ""]
+    if parts is not None:
+        lines += ["### What its parts cost", "", *_table(parts["columns"], parts["rows"]), ""]
+        lines += [f"{parts['note']} Measured by `{parts['script']}`.", ""]
+    lines += ["## Verification", ""]
     lines += _verification(entry, mutation, survivors)
     return "\n".join(lines).rstrip() + "\n"
 
