@@ -65,12 +65,7 @@ class Device:
     note: str = ""
 
 
-# Yosys 0.70 loses track of nets of several bits when it puts back what ABC has mapped, and stops on
-# an assertion; single nets pass.
-SYNTH_ECP5 = (
-    "synth_ecp5 -top top -run begin:map_luts; splitnets; "
-    "synth_ecp5 -top top -json top.json -run map_luts:"
-)
+SYNTH_ECP5 = "synth_ecp5 -top top -json top.json"
 SYNTH_ICE40 = "synth_ice40 -dsp -top top -json top.json"
 
 DEVICES: dict[str, Device] = {
