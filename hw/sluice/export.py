@@ -19,6 +19,12 @@ from sluice.block import Block
 # values would stay undefined. A change in the first time step wakes them.
 _WAKE = re.compile(r"^  reg (\\\$auto\$verilog_backend\S+ ) = 0;$", re.MULTILINE)
 
+# An element of an array is a wire called `data[3]`, which is also how abc9 calls bit 3 of a wire
+# called `data`. Where both are at its boundary, Yosys stops with a failed assertion in
+# abc_ops_reintegrate, and says so only in a log file. An element is therefore called `data.3`.
+_ESCAPED = re.compile(r"\\\S+")
+_INDEX = re.compile(r"\[(\d+)\]")
+
 __all__ = ["Port", "StreamPort", "ports_of", "streams_of", "to_rtlil", "to_verilog"]
 
 
@@ -87,10 +93,15 @@ def _top(block: Block) -> tuple[Module, dict[str, Any]]:
     return m, ports
 
 
+def _name_elements(text: str) -> str:
+    """Return RTLIL or Verilog in which no name ends like a bit of another wire."""
+    return _ESCAPED.sub(lambda name: _INDEX.sub(r".\1", name[0]), text)
+
+
 def to_rtlil(block: Block, name: str) -> str:
     """Return ``block`` as RTLIL; synthesis reads this, see ``docs/decisions``."""
     m, ports = _top(block)
-    return rtlil.convert(m, name=name, ports=ports, emit_src=False)
+    return _name_elements(rtlil.convert(m, name=name, ports=ports, emit_src=False))
 
 
 def to_verilog(block: Block, name: str) -> str:
@@ -101,5 +112,5 @@ def to_verilog(block: Block, name: str) -> str:
     """
     os.environ["AMARANTH_USE_YOSYS"] = "builtin"
     m, ports = _top(block)
-    text = verilog.convert(m, name=name, ports=ports, emit_src=False)
+    text = _name_elements(verilog.convert(m, name=name, ports=ports, emit_src=False))
     return _WAKE.sub(r"  reg \1 = 0;\n  initial \1 <= 1;", text)
