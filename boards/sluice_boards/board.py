@@ -27,7 +27,7 @@ class Board:
     clock_mhz : float
         Of the domain ``sync``, in which everything runs.
     add_clock : callable (module, platform) -> None
-        Makes the domain ``sync`` from the board's oscillator, held in reset until it is stable.
+        Drives the domain ``sync`` from the board's oscillator, held in reset until it is stable.
     baud : int
         Of the host link, 8N1.
     loader : str

@@ -6,7 +6,8 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from amaranth import Elaboratable, Module
+from amaranth import ClockDomain, Elaboratable, Module
+from amaranth.lib import io
 
 from sluice.block import Block
 from sluice.catalogue import Entry, RequestError
@@ -33,14 +34,17 @@ class BoardTop(Elaboratable):
 
     def elaborate(self, platform: Any) -> Module:
         m = Module()
+        m.domains.sync = ClockDomain("sync")
         self.board.add_clock(m, platform)
         m.submodules.link = link = LinkTop(
             self.block,
             clock_hz=int(self.board.clock_mhz * 1e6),
             baud=self.board.baud,
         )
-        uart = platform.request("uart")
-        m.d.comb += [link.rx.eq(uart.rx.i), uart.tx.o.eq(link.tx)]
+        pins = platform.request("uart", dir={"rx": "-", "tx": "-"})
+        m.submodules.rx = rx = io.Buffer("i", pins.rx)
+        m.submodules.tx = tx = io.Buffer("o", pins.tx)
+        m.d.comb += [link.rx.eq(rx.i), tx.o.eq(link.tx)]
         return m
 
 
@@ -143,9 +147,11 @@ def _place_and_route(
             run_tool(f"yowasp-nextpnr-{family}", [*options, "--seed", str(seed)], work)
         except ToolError as e:
             if re.search(r"[Uu]nable to (find legal )?place|failed to place|no more", str(e)):
+                short = re.search(r"cell type '(\w+)'", str(e))
                 raise RequestError(
-                    f"{entry.name} does not fit {board.name}: choose another --preset, "
-                    "or fewer lanes with --set"
+                    f"{entry.name} does not fit {board.name}"
+                    + (f", which has too few {short[1]}" if short else "")
+                    + ": choose another --preset, or fewer lanes with --set"
                 ) from e
             raise
         found = json.loads((work / "report.json").read_text())

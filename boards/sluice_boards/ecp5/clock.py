@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from amaranth import ClockDomain, ClockSignal, Const, Elaboratable, Instance, Module, Signal
+from amaranth import ClockSignal, Const, Elaboratable, Instance, Module, Signal
 from amaranth.lib.cdc import ResetSynchronizer
 
 __all__ = ["Ecp5Clock", "divisors"]
@@ -41,7 +41,9 @@ def divisors(input_mhz: float, output_mhz: float) -> tuple[int, int, int]:
 
 
 class Ecp5Clock(Elaboratable):
-    """Make the domain ``sync`` from a pin; reset is held until the loop has locked.
+    """Drive the domain ``sync`` from a pin; reset is held until the loop has locked.
+
+    The domain is defined by what surrounds this.
 
     Parameters
     ----------
@@ -56,7 +58,6 @@ class Ecp5Clock(Elaboratable):
 
     def elaborate(self, platform: Any) -> Module:
         m = Module()
-        m.domains.sync = ClockDomain("sync")
         locked, clock = Signal(), ClockSignal("sync")
         m.submodules.loop = Instance(
             "EHXPLLL",

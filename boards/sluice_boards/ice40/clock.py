@@ -3,7 +3,7 @@
 import math
 from typing import Any
 
-from amaranth import ClockDomain, ClockSignal, Const, Elaboratable, Instance, Module, Signal
+from amaranth import ClockSignal, Const, Elaboratable, Instance, Module, Signal
 from amaranth.lib.cdc import ResetSynchronizer
 
 __all__ = ["Ice40Clock", "divisors"]
@@ -43,7 +43,9 @@ def divisors(input_mhz: float, output_mhz: float) -> tuple[int, int, int]:
 
 
 class Ice40Clock(Elaboratable):
-    """Make the domain ``sync`` from the pad of the loop; reset is held until it has locked.
+    """Drive the domain ``sync`` from the pad of the loop; reset is held until it has locked.
+
+    The domain is defined by what surrounds this.
 
     Parameters
     ----------
@@ -58,7 +60,6 @@ class Ice40Clock(Elaboratable):
 
     def elaborate(self, platform: Any) -> Module:
         m = Module()
-        m.domains.sync = ClockDomain("sync")
         locked = Signal()
         compared = self.input_mhz / (self.divr + 1)
         m.submodules.loop = Instance(

@@ -3,6 +3,7 @@
 from typing import Any
 
 from amaranth import Module
+from amaranth.lib import io
 
 from sluice_boards.board import Board
 from sluice_boards.ecp5 import ECP5, Ecp5Clock
@@ -14,8 +15,8 @@ CLOCK_MHZ = 100.0
 
 def add_clock(m: Module, platform: Any) -> None:
     """Multiply the oscillator's 25 MHz."""
-    pin = platform.request("clk25").i
-    m.submodules.clock = Ecp5Clock(pin, input_mhz=25.0, output_mhz=CLOCK_MHZ)
+    m.submodules.oscillator = pin = io.Buffer("i", platform.request("clk25", dir="-"))
+    m.submodules.clock = Ecp5Clock(pin.i, input_mhz=25.0, output_mhz=CLOCK_MHZ)
 
 
 BOARD = Board(
