@@ -42,8 +42,8 @@ class BoardTop(Elaboratable):
             baud=self.board.baud,
         )
         pins = platform.request("uart", dir={"rx": "-", "tx": "-"})
-        m.submodules.rx = rx = io.Buffer("i", pins.rx)
-        m.submodules.tx = tx = io.Buffer("o", pins.tx)
+        m.submodules.rx = rx = io.Buffer(io.Direction.Input, pins.rx)
+        m.submodules.tx = tx = io.Buffer(io.Direction.Output, pins.tx)
         m.d.comb += [link.rx.eq(rx.i), tx.o.eq(link.tx)]
         return m
 

@@ -23,9 +23,9 @@ def test_bitstream(block, board, tmp_path):
 
 @pytest.mark.slow
 def test_too_large(tmp_path):
-    entry = find_block("rounding")
-    with pytest.raises(RequestError, match=r"does not fit icebreaker.*: choose another"):
-        build_bitstream(entry, entry.make(lanes=32), find_board("icebreaker"), tmp_path)
+    entry = find_block("fifo")
+    with pytest.raises(RequestError, match="does not fit icebreaker, which has too few ICESTORM_RAM: choose"):
+        build_bitstream(entry, entry.make(), find_board("icebreaker"), tmp_path)
 
 
 @pytest.mark.parametrize("name", BOARDS)
@@ -35,4 +35,4 @@ def test_board_is_one_short_file(name):
     for block, preset in board.presets.items():
         assert preset in find_block(block).presets
     assert board.make_platform().default_clk
-    assert 8 <= board.clock_mhz * 1e6 / board.baud
+    assert board.clock_mhz * 1e6 / board.baud >= 8

@@ -15,7 +15,8 @@ CLOCK_MHZ = 100.0
 
 def add_clock(m: Module, platform: Any) -> None:
     """Multiply the oscillator's 25 MHz."""
-    m.submodules.oscillator = pin = io.Buffer("i", platform.request("clk25", dir="-"))
+    pad = platform.request("clk25", dir="-")
+    m.submodules.oscillator = pin = io.Buffer(io.Direction.Input, pad)
     m.submodules.clock = Ecp5Clock(pin.i, input_mhz=25.0, output_mhz=CLOCK_MHZ)
 
 
