@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from amaranth import Module, Signal
+from amaranth import Module, Mux, Signal
 from amaranth.lib import data, stream
 from amaranth.lib.wiring import In, Out
 
@@ -73,17 +73,26 @@ class PacketSplitter(Block):
     def elaborate(self, platform: Any) -> Module:
         m = Module()
         settings = sample_settings(m, self.config, self.i)
-        splits = settings.beats.any()
-        count, count_next = Signal.like(self.config.beats), Signal.like(self.config.beats)
+        under_way = Signal()
+        # Beats of this piece from here on, and whether it is one; of the first beat of a packet only
+        # the settings know.
+        left, one_left = Signal.like(self.config.beats), Signal()
+        now, one_now = Signal.like(left), Signal()
         m.d.comb += [
-            count_next.eq(count + 1),
+            now.eq(Mux(under_way, left, settings.beats)),
+            one_now.eq(Mux(under_way, one_left, settings.beats == 1)),
             self.o.valid.eq(self.i.valid),
             self.o.payload.eq(self.i.payload),
-            self.o.payload.last.eq(self.i.payload.last | (splits & (count_next == settings.beats))),
+            self.o.payload.last.eq(self.i.payload.last | one_now),
             self.i.ready.eq(self.o.ready),
         ]
-        with m.If(self.o.valid & self.o.ready):
-            m.d.sync += count.eq(count_next)
-            with m.If(self.o.payload.last):
-                m.d.sync += count.eq(0)
+        with m.If(self.i.valid & self.i.ready):
+            m.d.sync += [under_way.eq(~self.i.payload.last), one_left.eq(now == 2)]
+            # Zero stays zero: the packet is not cut.
+            with m.If(now.any()):
+                m.d.sync += left.eq(now - 1)
+            with m.Else():
+                m.d.sync += left.eq(0)
+            with m.If(one_now):
+                m.d.sync += [left.eq(settings.beats), one_left.eq(settings.beats == 1)]
         return m

@@ -65,8 +65,8 @@ class StreamPort:
     ) -> None:
         """Send ``words`` in order; returns when the last one was accepted.
 
-        ``settings`` is called with the settings of each word when it is first offered, and with
-        ``None`` where nothing is.
+        ``settings`` is called with the settings of each word in the cycle in which it is first
+        offered, and with ``None`` where nobody may look at them: while it waits, and between words.
         """
         for word in words:
             while self.rng.random() >= self.active:
@@ -77,6 +77,7 @@ class StreamPort:
             self.valid.value = 1
             await RisingEdge(self.clk)
             while not self.ready.value:
+                settings(None)
                 await RisingEdge(self.clk)
             self.valid.value = 0
         settings(None)
