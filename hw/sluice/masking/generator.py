@@ -17,10 +17,11 @@ with ``diagonal = row - column``. A bound that does not matter has an offset bey
 ROWS passes whole rows, so that one comparison per row is enough.
 """
 
+from collections.abc import Set
 from dataclasses import dataclass
 from typing import Any
 
-from amaranth import Cat, Module, Mux, Signal, Value, signed
+from amaranth import Cat, Const, Module, Mux, Signal, Value, signed
 from amaranth.utils import ceil_log2
 
 from sluice.masking.settings import Kind
@@ -29,122 +30,163 @@ __all__ = ["Generator"]
 
 
 @dataclass
-class Where:
-    """Where a bound lies: before this beat, at lane ``place`` of it, or beyond it."""
+class Bound:
+    """Where a bound lies: before the beat, inside of it, or beyond.
+
+    ``inside`` and ``reached``, which says for each lane whether the bound lies there or before,
+    only count where the bound is not before the beat.
+    """
 
     before: Value
-    beyond: Value
-    place: Value
+    inside: Value
+    reached: Value
+
+    def passed(self, k: int) -> Value:
+        """Return whether lane ``k`` lies behind the bound."""
+        return self.before | (self.inside & self.reached[k])
 
 
 @dataclass
-class Bounds:
-    """Lane ``k`` passes if ``(below_all | above[k]) & ~past_all & below[k]``."""
+class Interval:
+    """The lanes that a term lets pass: from ``low`` on, up to ``high``, if the row does not fail."""
 
-    below_all: Value
-    above: Value
-    past_all: Value
-    below: Value
+    low: Bound
+    high: Bound
+    row_fails: Value
+
+    def holds(self, k: int) -> Value:
+        """Return whether lane ``k`` passes."""
+        return self.low.passed(k) & ~self.row_fails & ~self.high.passed(k)
 
 
 class Generator:
-    """The indices of the next beat, and the sums that each term makes of them.
+    """The indices of the beat in the first stage, and the sums that each term makes of them.
 
     Each index is kept twice: as it is, and less one beat's lanes rounded up to a power of two. The
     signs of two sums side by side then tell where a bound lies, without a look at their other bits.
+    Indices and settings belong to the beat in the first stage, so that nothing in here waits for
+    the handshake but the clock enables.
+
+    Parameters
+    ----------
+    kinds : set of Kind
+        What is built; a kind that is not passes nothing.
+    go : 1 bit
+        All stages move on.
+    load : 1 bit
+        With ``go``: the settings on ``config`` are those of the beat that enters.
 
     Attributes
     ----------
-    busy : Signal
-        No beat may be taken in this cycle: the matrix had one row only, and begins anew.
     too_long : Signal
         The row has gone beyond the last column that an index can name.
     """
 
-    def __init__(self, m: Module, *, lanes: int, index_bits: int, segments: int):
+    def __init__(
+        self,
+        m: Module,
+        *,
+        config: Any,
+        lanes: int,
+        index_bits: int,
+        segments: int,
+        kinds: Set[Kind],
+        go: Value,
+        load: Value,
+    ):
         self.m, self.lanes, self.bits, self.segments = m, lanes, index_bits, segments
+        self.config, self.kinds, self.go, self.load = config, kinds, go, load
         # Bits below the part of a sum that tells whether a bound lies in this beat.
         self.low_bits = max(1, ceil_log2(lanes))
         self.reach = 1 << self.low_bits
         self.sum_shape = signed(max(index_bits, self.low_bits) + 3)
-        self.busy, self.too_long = Signal(), Signal()
-        self.first_row = Signal(init=1)
+        # An offset that is beyond every index, and below it if negative.
+        self.always = 1 << self.sum_shape.width - 2
+        self.too_long = Signal()
+        self.diagonals: list[Signal] = []
+        self.mirrors: list[Signal] = []
+        self.nexts: list[Signal] = []
 
-    def count(self, *, accept: Value, last: Value, fresh: Value, rows: Any) -> None:
-        """Add the counters; ``accept`` takes a beat, ``fresh`` marks the first one of a row.
+    def keep(self, value: Any, name: str) -> Signal:
+        """Return a setting as it was for the row in the first stage."""
+        kept = Signal(Value.cast(value).shape(), name=name, reset_less=True)
+        with self.m.If(self.load):
+            self.m.d.sync += kept.eq(value)
+        return kept
 
-        Whether the next row is the last one is found out while this one passes, so that no
-        comparison lies in the counters' loop; a matrix of one row takes a cycle to begin anew.
+    def count(self, *, valid: Value, ends_row: Value) -> None:
+        """Add the counters of the beat in the first stage: whether there is one, and ends its row.
+
+        Whether the next row is the matrix's last is found out while this one passes, so that no
+        comparison lies in the counters' loop.
         """
-        m, bits = self.m, self.bits
-        held, few = Signal(bits), Signal(2)
-        few_now = Mux(fresh, Cat(rows == 1, rows == 2), few)
-        with m.If(fresh & self.first_row):
-            m.d.sync += [held.eq(rows), few.eq(few_now)]
-        ends_row, wraps, ends = Signal(), Signal(), Signal()
-        row_plus_2 = Signal(bits, init=2)
-        m.d.comb += [ends_row.eq(accept & last), wraps.eq(self.busy | ends)]
-        m.d.sync += self.busy.eq(ends_row & self.first_row & few_now[0])
-        with m.If(ends_row):
-            m.d.sync += ends.eq(Mux(self.first_row, few_now[1], row_plus_2 == held))
-        with m.If(ends_row | self.busy):
-            m.d.sync += row_plus_2.eq(Mux(wraps, 2, row_plus_2 + 1))
+        m, bits, go = self.m, self.bits, self.go
+        wraps = Signal()
+        first_row, ends = Signal(init=1), Signal()
+        rows = self.keep(self.config.rows, "rows")
+        one, two = (self.keep(self.config.rows == k, f"rows_is_{k}") for k in (1, 2))
+        held, row_plus_2 = Signal(bits), Signal(bits, init=2)
+        m.d.comb += wraps.eq(Mux(first_row, one, ends))
+        with m.If(go & ends_row):
+            m.d.sync += [
+                ends.eq(Mux(first_row, two, row_plus_2 == held)),
+                row_plus_2.eq(Mux(wraps, 2, row_plus_2 + 1)),
+                first_row.eq(wraps),
+            ]
+            with m.If(first_row):
+                m.d.sync += held.eq(rows)
 
-        column, row = Signal(bits + 1), Signal(bits)
+        column = Signal(bits + 1)
+        row = Signal(bits)
         m.d.comb += self.too_long.eq(column[-1])
-        self.diagonals, self.mirrors, self.nexts = [], [], []
         for shift in (0, self.reach):
             following = Signal(self.sum_shape, init=1 - shift, name=f"next_row_less_{shift}")
             diagonal = Signal(self.sum_shape, init=-shift, name=f"diagonal_less_{shift}")
             mirror = Signal(self.sum_shape, init=-1 - shift, name=f"mirror_less_{shift}")
-            with m.If(ends_row | self.busy):
+            with m.If(go & valid):
                 m.d.sync += [
-                    diagonal.eq(Mux(wraps, -shift, following)),
-                    mirror.eq(-1 - shift),
-                    following.eq(Mux(wraps, 1 - shift, following + 1)),
+                    diagonal.eq(diagonal - self.lanes),
+                    mirror.eq(Mux(ends_row, -1 - shift, mirror - self.lanes)),
                 ]
-            with m.Elif(accept):
-                m.d.sync += [diagonal.eq(diagonal - self.lanes), mirror.eq(mirror - self.lanes)]
+                with m.If(ends_row):
+                    m.d.sync += diagonal.eq(Mux(wraps, -shift, following))
+            with m.If(go & ends_row):
+                m.d.sync += following.eq(Mux(wraps, 1 - shift, following + 1))
             self.diagonals.append(diagonal)
             self.mirrors.append(mirror)
             self.nexts.append(following)
-        with m.If(ends_row | self.busy):
-            m.d.sync += [
-                column.eq(0),
-                row.eq(Mux(wraps, 0, self.nexts[0])),
-                self.first_row.eq(wraps),
-            ]
-        with m.Elif(accept):
-            m.d.sync += column.eq(column + self.lanes)
-        self.row = row
-        self.ends_row = ends_row
+        with m.If(go & valid):
+            m.d.sync += column.eq(Mux(ends_row, 0, column + self.lanes))
+        with m.If(go & ends_row):
+            m.d.sync += row.eq(Mux(wraps, 0, self.nexts[0]))
+        self.row, self.ends_row, self.first_row = row, ends_row, first_row
+        if self.segments:
+            self._count_segments()
 
-    def count_segments(self, *, accept: Value, fresh: Value, lengths: Any) -> None:
+    def _count_segments(self) -> None:
         """Find the segment in which the row lies: its columns are ``start`` to below ``end``.
 
         The lengths are looked at from the first row of a matrix on; a length of zero ends the list.
         """
-        m, bits, count = self.m, self.bits, self.segments
-        held = [Signal(bits, name=f"length_{k}") for k in range(count)]
-        with m.If(accept & fresh):
-            m.d.sync += [h.eq(length) for h, length in zip(held, lengths, strict=True)]
+        m, bits, count, first = self.m, self.bits, self.segments, self.first_row
+        settings = [self.config.segments[k] for k in range(count)]
+        lengths = [self.keep(length, f"length_{k}") for k, length in enumerate(settings)]
+        starts = self.keep(settings[0].any(), "has_segments")
         place = Signal(range(count + 2), init=1)
         start, end, live = Signal(bits), Signal(bits), Signal()
         here, following = Signal.like(place), Signal(bits)
         self.start, self.end, self.inside = Signal(bits), Signal(bits), Signal()
-        now = [Mux(fresh, length, h) for h, length in zip(held, lengths, strict=True)]
-        first = self.first_row
         m.d.comb += [
             here.eq(Mux(first, 1, place)),
             self.start.eq(Mux(first, 0, start)),
-            self.end.eq(Mux(first, now[0], end)),
-            self.inside.eq(Mux(first, now[0].any(), live)),
+            self.end.eq(Mux(first, lengths[0], end)),
+            self.inside.eq(Mux(first, starts, live)),
         ]
         with m.Switch(here):
             for k in range(1, count):
                 with m.Case(k):
-                    m.d.comb += following.eq(now[k])
-        with m.If(self.ends_row):
+                    m.d.comb += following.eq(lengths[k])
+        with m.If(self.go & self.ends_row):
             m.d.sync += [
                 start.eq(self.start),
                 end.eq(self.end),
@@ -159,79 +201,98 @@ class Generator:
                     place.eq(here + 1),
                 ]
 
-    def add_indices(self, go: Value) -> None:
-        """Keep the indices of the beat that enters the first stage."""
-        self.diagonals_1 = [Signal.like(d, name=f"{d.name}_1") for d in self.diagonals]
-        self.mirrors_1 = [Signal.like(d, name=f"{d.name}_1") for d in self.mirrors]
-        with self.m.If(go):
-            for kept, now in (
-                (self.diagonals_1, self.diagonals),
-                (self.mirrors_1, self.mirrors),
-            ):
-                self.m.d.sync += [k.eq(n) for k, n in zip(kept, now, strict=True)]
-
-    def row_fails(self, term: Any) -> Value:
-        """Return whether the row of the next beat is masked as a whole."""
-        return (term.kind == Kind.ROWS) & (Cat(self.row, 0).as_signed() >= term.a)
-
-    def add_term(self, term: Any, *, go: Value, load: Value, fresh: Value, name: str) -> Bounds:
-        """Add a term's first stage; return which lanes of the beat in it the bounds let pass.
-
-        ``load`` marks the beat whose settings count; they are kept as offsets.
-        """
-        m, kind = self.m, term.kind
-        always = 1 << self.sum_shape.width - 2
+    def add_term(self, term: Any, *, name: str) -> Interval:
+        """Add a term; return which lanes of the beat in the second stage it lets pass."""
+        m, kind, kinds, always = self.m, term.kind, self.kinds, self.always
         low, high = (Signal(self.sum_shape, name=f"{name}_{side}") for side in ("low", "high"))
-        with m.If(load):
+        with m.If(self.load):
             m.d.sync += [low.eq(-always), high.eq(-always)]
-            with m.If((kind == Kind.UPPER) | (kind == Kind.BAND)):
-                m.d.sync += low.eq(term.a)
             with m.Switch(kind):
-                with m.Case(Kind.LOWER, Kind.COLUMNS):
-                    m.d.sync += high.eq(term.a)
-                with m.Case(Kind.BAND):
-                    m.d.sync += high.eq(term.b)
-                with m.Case(Kind.ALL, Kind.UPPER, Kind.ROWS, Kind.EXTERNAL):
-                    m.d.sync += high.eq(always)
-        if not self.segments:
-            above = self._compare(self.diagonals_1, low, f"{name}_low")
-        else:
-            kept = Signal(name=f"{name}_of_segment")
-            with m.If(load):
-                m.d.sync += kept.eq(kind == Kind.SEGMENTS)
-                with m.If(kind == Kind.SEGMENTS):
-                    m.d.sync += low.eq(Cat(self.start, 0).as_signed())
-                    with m.If(self.inside):
-                        m.d.sync += high.eq(Cat(self.end, 0).as_signed())
-            lows = [Mux(kept, x, d) for x, d in zip(self.mirrors_1, self.diagonals_1, strict=True)]
-            above = self._compare(lows, low, f"{name}_low", carry=kept)
-        # Which index the upper bound counts from is a bit of the kind, so it is chosen in time.
-        held = Signal(name=f"{name}_of_column")
-        with m.If(load):
-            m.d.sync += held.eq(kind[0])
-        of_column = Mux(fresh, kind[0], held)
-        highs = []
-        for k, (mirror, diagonal) in enumerate(zip(self.mirrors, self.diagonals, strict=True)):
-            index = Signal(self.sum_shape, name=f"{name}_high_index_{k}")
-            with m.If(go):
-                m.d.sync += index.eq(Mux(of_column, mirror, diagonal))
-            highs.append(index)
-        below = self._compare(highs, high, f"{name}_high")
-        # No more than four signals each, which is one look-up table behind the sums.
-        up = [~above.beyond & (above.place <= k) for k in range(self.lanes)]
-        down = [below.beyond | (below.place >= k) for k in range(self.lanes)]
-        return Bounds(above.before, Cat(up), below.before, Cat(down))
+                for one, (least, most) in {
+                    Kind.ALL: (-always, always),
+                    Kind.EXTERNAL: (-always, always),
+                    Kind.ROWS: (-always, always),
+                    Kind.LOWER: (-always, term.a),
+                    Kind.COLUMNS: (-always, term.a),
+                    Kind.UPPER: (term.a, always),
+                    Kind.BAND: (term.a, term.b),
+                }.items():
+                    if one in kinds:
+                        with m.Case(one):
+                            m.d.sync += [low.eq(least), high.eq(most)]
+        of_segment: Value = Const(0)
+        lows: list[Any] = list(self.diagonals)
+        highs = lows
+        low_offset, high_offset = low, high
+        if kinds & {Kind.COLUMNS, Kind.SEGMENTS}:
+            # A bit of the kind says which index the upper bound counts from.
+            of_column = self.keep(kind[0], f"{name}_of_column")
+            highs = [
+                Mux(of_column, x, d) for x, d in zip(self.mirrors, self.diagonals, strict=True)
+            ]
+        if self.segments:
+            of_segment = self.keep(kind == Kind.SEGMENTS, f"{name}_of_segment")
+            lows = [
+                Mux(of_segment, x, d) for x, d in zip(self.mirrors, self.diagonals, strict=True)
+            ]
+            end = Mux(self.inside, Cat(self.end, 0).as_signed(), -always)
+            low_offset = Mux(of_segment, Cat(self.start, 0).as_signed(), low)
+            high_offset = Mux(of_segment, end, high)
+        row_fails = Signal(name=f"{name}_row_fails", reset_less=True)
+        if Kind.ROWS in kinds:
+            limit = self.keep(term.a, f"{name}_rows")
+            of_row = self.keep(kind == Kind.ROWS, f"{name}_of_row")
+            with m.If(self.go):
+                m.d.sync += row_fails.eq(of_row & (Cat(self.row, 0).as_signed() >= limit))
+        # The lane of the lower bound passes, and so does that of the upper one.
+        return Interval(
+            self._locate(
+                lows if kinds & {Kind.UPPER, Kind.BAND, Kind.SEGMENTS} else None,
+                low_offset,
+                f"{name}_low",
+                carry=of_segment,
+                own=True,
+            ),
+            self._locate(
+                highs if kinds & {Kind.LOWER, Kind.BAND, Kind.COLUMNS, Kind.SEGMENTS} else None,
+                high_offset,
+                f"{name}_high",
+                own=False,
+            ),
+            row_fails,
+        )
 
-    def _compare(self, indices: Any, offset: Any, name: str, *, carry: Any = None) -> Where:
-        """Return where the sum of an index and an offset lies."""
+    def _locate(
+        self, indices: Any, offset: Any, name: str, *, own: bool, carry: Value | None = None
+    ) -> Bound:
+        """Return where the sum of an index and an offset lies, with registers behind the sums.
+
+        No logic stands between a sum and its registers. ``own`` says whether the lane at which the
+        bound lies counts as reached. Without indices the offset is beyond every one of them, or
+        below.
+        """
+        m = self.m
+        before, inside = (Signal(name=f"{name}_{n}", reset_less=True) for n in ("before", "inside"))
+        place = Signal(self.low_bits, name=f"{name}_place", reset_less=True)
+        reached = Cat((place <= k) if own else (place < k) for k in range(self.lanes))
+        if indices is None:
+            with m.If(self.go):
+                m.d.sync += before.eq(offset[-1])
+            return Bound(before, inside, reached)
         totals = []
         for k, index in enumerate(indices):
             total = Signal(self.sum_shape, name=f"{name}_sum_{k}")
-            if carry is None:
-                self.m.d.comb += total.eq(index + offset)
-            else:
+            if isinstance(carry, Signal):
                 # A carry below the lowest bit makes one adder of what would be two.
                 wide = Cat(1, index).as_signed() + Cat(carry, offset).as_signed()
-                self.m.d.comb += total.eq((wide >> 1).as_signed())
+                m.d.comb += total.eq((wide >> 1).as_signed())
+            else:
+                m.d.comb += total.eq(index + offset)
             totals.append(total)
-        return Where(totals[0][-1], ~totals[1][-1], totals[0][: self.low_bits])
+        with m.If(self.go):
+            m.d.sync += [
+                before.eq(totals[0][-1]),
+                inside.eq(totals[1][-1]),
+                place.eq(totals[0][: self.low_bits]),
+            ]
+        return Bound(before, inside, reached)

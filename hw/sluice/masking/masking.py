@@ -11,7 +11,14 @@ from sluice.block import Block
 from sluice.formats import FORMATS, find_format
 from sluice.masking.external import MaskAligner
 from sluice.masking.generator import Generator
-from sluice.masking.settings import Alternative, Kind, Operation, masking_layout, read_masking
+from sluice.masking.settings import (
+    Alternative,
+    Kind,
+    Kinds,
+    Operation,
+    masking_layout,
+    read_masking,
+)
 from sluice.params import Choice, Flag, Int
 from sluice.stream import Beat, Fork
 
@@ -36,6 +43,9 @@ class Masking(Block):
         Generators that can be joined.
     index_bits : int, 4..24
         Bits of a row or column index.
+    kinds : words with commas between
+        Generators to build: ``lower``, ``upper``, ``band``, ``columns``, ``rows``. A kind that is
+        not built passes nothing; ``none`` and ``all`` are always there.
     segments : int, 0..32
         Segment lengths that the settings hold; none leaves the block-diagonal generator out.
     external : bool
@@ -59,22 +69,21 @@ class Masking(Block):
         the first row of a matrix. Segment lengths must stay the same for a matrix.
     status : Out(StructLayout({"mask_short": 1, "too_long": 1, "empty_row": 1}))
         Sticky: a mask packet ended inside a row (its missing bits are zero); a row was longer than
-        2**index_bits columns; a row had no element that passes (all of it is the alternative, of
-        which a softmax makes equal shares, or NaN for minus infinity).
+        2**index_bits columns (only told if a generator counts them); a row had no element that
+        passes (all of it is the alternative, of which a softmax makes equal shares, or NaN for
+        minus infinity).
 
     Attributes
     ----------
     latency : 3 cycles
     interval : 1 cycle
-        One cycle more after a matrix of a single row, and where a packet of mask bits ends inside
-        a beat's share.
+        One cycle more where a packet of mask bits ends inside a beat's share.
 
     Notes
     -----
     ``i.ready`` depends on ``o.ready`` in the same cycle; ``o.payload`` is one multiplexer behind
-    registers. In formats without infinity the
-    alternative ``minus_infinity`` is the lowest finite value. Reset drops what is on the way and
-    begins a matrix.
+    registers. In formats without infinity the alternative ``minus_infinity`` is the lowest finite
+    value. Reset drops what is on the way and begins a matrix.
 
     Method: WO2023229679A1 and US12346277 (masking multiplexer, mask selection, generated masks).
     Golden model: :func:`sluice_sim.golden.masking.mask_rows`.
@@ -99,6 +108,7 @@ class Masking(Block):
         Int("lanes", "elements per beat", 1, 64),
         Int("terms", "generators that can be joined", 1, 4),
         Int("index_bits", "bits of a row or column index", 4, 24, "bits"),
+        Kinds("kinds", "generators to build"),
         Int("segments", "segment lengths in the settings", 0, 32),
         Flag("external", "with a stream of mask bits"),
         Int("mask_ratio", "mask bits per beat, in units of lanes", 1, 32),
@@ -112,6 +122,7 @@ class Masking(Block):
         lanes: int = 8,
         terms: int = 2,
         index_bits: int = 16,
+        kinds: str = "lower,upper,band,columns,rows",
         segments: int = 0,
         external: bool = False,
         mask_ratio: int = 4,
@@ -122,6 +133,7 @@ class Masking(Block):
             lanes=lanes,
             terms=terms,
             index_bits=index_bits,
+            kinds=kinds,
             segments=segments,
             external=external,
             mask_ratio=mask_ratio,
@@ -131,10 +143,18 @@ class Masking(Block):
         self.lanes: int
         self.terms: int
         self.index_bits: int
+        self.kinds: str
         self.segments: int
         self.external: bool
         self.mask_ratio: int
         self.mask_output: bool
+        self.built = {Kind[word.upper()] for word in self.kinds.split(",") if word}
+        if self.segments:
+            self.built.add(Kind.SEGMENTS)
+        self.indexed = bool(self.built)
+        self.built |= {Kind.NONE, Kind.ALL}
+        if self.external:
+            self.built.add(Kind.EXTERNAL)
         self.number = find_format(self.element)
         self.beat = Beat(self.number, self.lanes)
         bit = FORMATS["bit"]
@@ -161,45 +181,55 @@ class Masking(Block):
         go, accept, supplied, fresh = Signal(), Signal(), Signal(init=1), Signal(init=1)
         load = Signal()
         beat, config = self.i.payload, self.config
-        generator = Generator(
-            m, lanes=self.lanes, index_bits=self.index_bits, segments=self.segments
-        )
         m.d.comb += [
-            self.i.ready.eq(go & supplied & ~generator.busy),
+            self.i.ready.eq(go & supplied),
             accept.eq(self.i.valid & self.i.ready),
             # Without a beat the first stage is empty, and what it loads is loaded again.
             load.eq(go & fresh),
         ]
-        with m.If(accept):
+        with m.If(go & self.i.valid & supplied):
             m.d.sync += fresh.eq(beat.last)
-        generator.count(accept=accept, last=beat.last, fresh=fresh, rows=config.rows)
-        if self.segments:
-            lengths = [config.segments[k] for k in range(self.segments)]
-            generator.count_segments(accept=accept, fresh=fresh, lengths=lengths)
         external = self.add_external(m, accept, supplied, fresh) if self.external else None
-        with m.If(accept & generator.too_long):
-            m.d.sync += self.status.too_long.eq(1)
 
         # Stage 1: per term, the index and the offset whose sum is a bound.
-        valid_1, beat_1 = Signal(), Signal(self.beat, reset_less=True)
+        valid_1, ends_row_1 = Signal(), Signal()
+        beat_1 = Signal(self.beat, reset_less=True)
         extra_1 = Signal(self.lanes, reset_less=True)
         alternative_1 = Signal(self.number.width, reset_less=True)
-        names = ("row_fails", "external", "invert", "operation")
-        flags = data.StructLayout(dict.fromkeys(names, 1))
+        flags = data.StructLayout(dict.fromkeys(("external", "invert", "operation"), 1))
         flags_1 = [Signal(flags, name=f"flags_{k}_1") for k in range(self.terms)]
         with m.If(go):
-            m.d.sync += [valid_1.eq(accept), beat_1.eq(beat)]
+            # Not `accept`: that `go` holds is known here.
+            offered = self.i.valid & supplied
+            m.d.sync += [
+                valid_1.eq(offered),
+                ends_row_1.eq(offered & beat.last),
+                beat_1.eq(beat),
+            ]
             if external is not None:
                 m.d.sync += extra_1.eq(external)
         with m.If(load):
             m.d.sync += alternative_1.eq(self.alternative(config.alternative, config.value))
             for flag, k in zip(flags_1, range(self.terms), strict=True):
                 m.d.sync += [
-                    flag.row_fails.eq(generator.row_fails(config.terms[k])),
                     flag.external.eq(config.terms[k].kind == Kind.EXTERNAL),
                     flag.invert.eq(config.terms[k].invert),
                     flag.operation.eq(config.terms[k].operation),
                 ]
+        generator = Generator(
+            m,
+            config=config,
+            lanes=self.lanes,
+            index_bits=self.index_bits,
+            segments=self.segments,
+            kinds=self.built,
+            go=go,
+            load=load,
+        )
+        if self.indexed:
+            generator.count(valid=valid_1, ends_row=ends_row_1)
+            with m.If(go & valid_1 & generator.too_long):
+                m.d.sync += self.status.too_long.eq(1)
 
         # Stage 2: per lane and term, which bounds let it pass.
         valid_2, beat_2 = Signal(), Signal(self.beat, reset_less=True)
@@ -213,32 +243,19 @@ class Masking(Block):
                 alternative_2.eq(alternative_1),
             ]
         terms = []
-        generator.add_indices(go)
         for k in range(self.terms):
-            bounds = generator.add_term(
-                config.terms[k], go=go, load=load, fresh=fresh, name=f"term_{k}"
-            )
-            above, below = (
-                Signal(self.lanes, name=f"{n}_{k}", reset_less=True) for n in ("above", "below")
-            )
-            every, none = (Signal(name=f"{n}_{k}", reset_less=True) for n in ("every", "none"))
+            interval = generator.add_term(config.terms[k], name=f"term_{k}")
             flag = Signal(flags, name=f"flags_{k}_2", reset_less=True)
             with m.If(go):
-                m.d.sync += [
-                    every.eq(bounds.below_all),
-                    above.eq(bounds.above),
-                    none.eq(bounds.past_all | flags_1[k].row_fails),
-                    below.eq(bounds.below),
-                    flag.eq(flags_1[k]),
-                ]
-            terms.append((every, above, none, below, flag))
+                m.d.sync += flag.eq(flags_1[k])
+            terms.append((interval, flag))
 
         # Stage 3: the mask, and behind the registers the masking multiplexer.
         mask = Signal(self.lanes)
         for k in range(self.lanes):
             joined: Any = None
-            for every, above, none, below, flag in terms:
-                passes = (every | above[k]) & below[k] & ~none
+            for interval, flag in terms:
+                passes = interval.holds(k)
                 if self.external:
                     passes = passes & (extra_2[k] | ~flag.external)
                 passes = passes ^ flag.invert
