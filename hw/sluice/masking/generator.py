@@ -48,7 +48,7 @@ class Bound:
 
 @dataclass
 class Interval:
-    """The lanes that a term lets pass: from ``low`` on, up to ``high``, if the row does not fail."""
+    """The lanes that a term lets pass: from ``low`` up to ``high``, if the row does not fail."""
 
     low: Bound
     high: Bound
