@@ -17,6 +17,8 @@ with ``diagonal = row - column``. A bound that does not matter has an offset bey
 ROWS passes whole rows, so that one comparison per row is enough.
 """
 
+import functools
+import operator
 from collections.abc import Set
 from dataclasses import dataclass
 from typing import Any
@@ -29,21 +31,20 @@ from sluice.masking.settings import Kind
 __all__ = ["Generator"]
 
 
-@dataclass
 class Bound:
-    """Where a bound lies: before the beat, inside of it, or beyond.
+    """A bound of an interval of lanes: before the beat, inside of it, or beyond.
 
-    ``inside`` and ``reached``, which says for each lane whether the bound lies there or before,
-    only count where the bound is not before the beat.
+    ``own`` says whether the lane at which it lies counts as behind it.
     """
 
-    before: Value
-    inside: Value
-    reached: Value
+    def __init__(self, held: Signal, *, own: bool):
+        self.before, self.inside, self.place, self.own = held[-1], held[-2], held[:-2], own
 
     def passed(self, k: int) -> Value:
         """Return whether lane ``k`` lies behind the bound."""
-        return self.before | (self.inside & self.reached[k])
+        reached = (self.place <= k) if self.own else (self.place < k)
+        # Inside only counts where the bound is not before the beat.
+        return self.before | (self.inside & reached)
 
 
 @dataclass
@@ -57,6 +58,13 @@ class Interval:
     def holds(self, k: int) -> Value:
         """Return whether lane ``k`` passes."""
         return self.low.passed(k) & ~self.row_fails & ~self.high.passed(k)
+
+
+def _or_constant(value: Any, is_constant: Value, constant: int) -> Value:
+    """Return ``value``, or ``constant`` where ``is_constant``, without a multiplexer."""
+    width = len(Value.cast(value))
+    chosen = is_constant.replicate(width)
+    return (value & ~chosen) | (chosen & (constant & ((1 << width) - 1)))
 
 
 class Generator:
@@ -100,7 +108,7 @@ class Generator:
         self.low_bits = max(1, ceil_log2(lanes))
         self.reach = 1 << self.low_bits
         self.sum_shape = signed(max(index_bits, self.low_bits) + 3)
-        # An offset that is beyond every index, and below it if negative.
+        # An offset that is beyond every index, and below every one if negative.
         self.always = 1 << self.sum_shape.width - 2
         self.too_long = Signal()
         self.diagonals: list[Signal] = []
@@ -118,48 +126,43 @@ class Generator:
         """Add the counters of the beat in the first stage: whether there is one, and ends its row.
 
         Whether the next row is the matrix's last is found out while this one passes, so that no
-        comparison lies in the counters' loop.
+        comparison lies in the counters' loop. What a counter begins again with comes through gates:
+        of a multiplexer Yosys would make an enable or a reset, one table more behind ``go``.
         """
         m, bits, go = self.m, self.bits, self.go
         wraps = Signal()
         first_row, ends = Signal(init=1), Signal()
         rows = self.keep(self.config.rows, "rows")
         one, two = (self.keep(self.config.rows == k, f"rows_is_{k}") for k in (1, 2))
-        held, row_plus_2 = Signal(bits), Signal(bits, init=2)
-        m.d.comb += wraps.eq(Mux(first_row, one, ends))
-        with m.If(go & ends_row):
-            m.d.sync += [
-                ends.eq(Mux(first_row, two, row_plus_2 == held)),
-                row_plus_2.eq(Mux(wraps, 2, row_plus_2 + 1)),
-                first_row.eq(wraps),
-            ]
-            with m.If(first_row):
-                m.d.sync += held.eq(rows)
-
+        m.d.comb += wraps.eq(Mux(first_row, one, ends) & ends_row)
+        step = valid.replicate(len(Const(self.lanes))) & self.lanes
         column = Signal(bits + 1)
-        row = Signal(bits)
         m.d.comb += self.too_long.eq(column[-1])
+        with m.If(go):
+            m.d.sync += column.eq(_or_constant(column + step, ends_row, 0))
         for shift in (0, self.reach):
             following = Signal(self.sum_shape, init=1 - shift, name=f"next_row_less_{shift}")
             diagonal = Signal(self.sum_shape, init=-shift, name=f"diagonal_less_{shift}")
             mirror = Signal(self.sum_shape, init=-1 - shift, name=f"mirror_less_{shift}")
-            with m.If(go & valid):
+            begun = _or_constant(following, wraps, -shift)
+            with m.If(go):
                 m.d.sync += [
-                    diagonal.eq(diagonal - self.lanes),
-                    mirror.eq(Mux(ends_row, -1 - shift, mirror - self.lanes)),
+                    following.eq(_or_constant(following + ends_row, wraps, 1 - shift)),
+                    mirror.eq(_or_constant(mirror - step, ends_row, -1 - shift)),
+                    diagonal.eq(Mux(ends_row, begun.as_signed(), diagonal - step)),
                 ]
-                with m.If(ends_row):
-                    m.d.sync += diagonal.eq(Mux(wraps, -shift, following))
-            with m.If(go & ends_row):
-                m.d.sync += following.eq(Mux(wraps, 1 - shift, following + 1))
             self.diagonals.append(diagonal)
             self.mirrors.append(mirror)
             self.nexts.append(following)
-        with m.If(go & valid):
-            m.d.sync += column.eq(Mux(ends_row, 0, column + self.lanes))
+        last_row = Signal(bits)
+        with m.If(first_row):
+            m.d.sync += last_row.eq(rows - 1)
         with m.If(go & ends_row):
-            m.d.sync += row.eq(Mux(wraps, 0, self.nexts[0]))
-        self.row, self.ends_row, self.first_row = row, ends_row, first_row
+            m.d.sync += [
+                ends.eq(Mux(first_row, two, self.nexts[0][:bits] == last_row)),
+                first_row.eq(wraps),
+            ]
+        self.ends_row, self.first_row = ends_row, first_row
         if self.segments:
             self._count_segments()
 
@@ -200,99 +203,95 @@ class Generator:
                     live.eq(self.inside & following.any()),
                     place.eq(here + 1),
                 ]
+        end_or_none = Mux(self.inside, Cat(self.end, 0).as_signed(), -self.always)
+        start = Cat(self.start, 0).as_signed()
+        self.segment = Interval(
+            self._locate(self.mirrors, start, "segment_start", own=True, carry=True),
+            self._locate(self.mirrors, end_or_none, "segment_end", own=False),
+            Const(0),
+        )
 
     def add_term(self, term: Any, *, name: str) -> Interval:
         """Add a term; return which lanes of the beat in the second stage it lets pass."""
-        m, kind, kinds, always = self.m, term.kind, self.kinds, self.always
-        low, high = (Signal(self.sum_shape, name=f"{name}_{side}") for side in ("low", "high"))
-        with m.If(self.load):
-            m.d.sync += [low.eq(-always), high.eq(-always)]
-            with m.Switch(kind):
-                for one, (least, most) in {
-                    Kind.ALL: (-always, always),
-                    Kind.EXTERNAL: (-always, always),
-                    Kind.ROWS: (-always, always),
-                    Kind.LOWER: (-always, term.a),
-                    Kind.COLUMNS: (-always, term.a),
-                    Kind.UPPER: (term.a, always),
-                    Kind.BAND: (term.a, term.b),
-                }.items():
-                    if one in kinds:
-                        with m.Case(one):
-                            m.d.sync += [low.eq(least), high.eq(most)]
-        of_segment: Value = Const(0)
-        lows: list[Any] = list(self.diagonals)
-        highs = lows
-        low_offset, high_offset = low, high
-        if kinds & {Kind.COLUMNS, Kind.SEGMENTS}:
+        m, kind, kinds = self.m, term.kind, self.kinds
+        tops = {
+            side: Signal(3, name=f"{name}_{side}_top", init=0b110, reset_less=True)
+            for side in ("low", "high")
+        }
+        # The three highest bits are enough to take a bound beyond every index, or below.
+        below, beyond = Const(0b110, 3), Const(0b010, 3)
+        a, b = term.a[-1].replicate(3), term.b[-1].replicate(3)
+        choices = {
+            Kind.ALL: (below, beyond),
+            Kind.EXTERNAL: (below, beyond),
+            Kind.ROWS: (below, beyond),
+            Kind.SEGMENTS: (below, beyond),
+            Kind.LOWER: (below, a),
+            Kind.COLUMNS: (below, a),
+            Kind.UPPER: (a, beyond),
+            Kind.BAND: (a, b),
+        }
+        for n, top in enumerate(tops.values()):
+            # Gates and not multiplexers, of which Yosys would make resets behind `load`.
+            parts = [(kind == k).replicate(3) & choices[k][n] for k in choices if k in kinds]
+            other = ~Cat(kind == k for k in choices if k in kinds).any()
+            parts.append(other.replicate(3) & below)
+            with m.If(self.load):
+                m.d.sync += top.eq(functools.reduce(operator.or_, parts))
+        value_a = value_b = self.keep(term.a, f"{name}_a")
+        if Kind.BAND in kinds:
+            upper = Mux(kind == Kind.BAND, term.b, term.a)
+            value_b = self.keep(upper.as_signed(), f"{name}_b")
+        highs: list[Any] = list(self.diagonals)
+        if Kind.COLUMNS in kinds:
             # A bit of the kind says which index the upper bound counts from.
             of_column = self.keep(kind[0], f"{name}_of_column")
             highs = [
                 Mux(of_column, x, d) for x, d in zip(self.mirrors, self.diagonals, strict=True)
             ]
-        if self.segments:
-            of_segment = self.keep(kind == Kind.SEGMENTS, f"{name}_of_segment")
-            lows = [
-                Mux(of_segment, x, d) for x, d in zip(self.mirrors, self.diagonals, strict=True)
-            ]
-            end = Mux(self.inside, Cat(self.end, 0).as_signed(), -always)
-            low_offset = Mux(of_segment, Cat(self.start, 0).as_signed(), low)
-            high_offset = Mux(of_segment, end, high)
-        row_fails = Signal(name=f"{name}_row_fails", reset_less=True)
+        sides = {
+            "low": (self.diagonals, value_a, {Kind.UPPER, Kind.BAND}),
+            "high": (highs, value_b, {Kind.LOWER, Kind.COLUMNS, Kind.BAND}),
+        }
+        bounds = []
+        for side, (indices, value, users) in sides.items():
+            offset = Signal(self.sum_shape, name=f"{name}_{side}_offset")
+            m.d.comb += [offset.eq(value), offset[-3:].eq(tops[side])]
+            # Where no kind needs it, the sign of the offset alone tells.
+            index = indices if kinds & users else [Const(0, self.sum_shape)] * 2
+            bounds.append(self._locate(index, offset, f"{name}_{side}", own=side == "low"))
+        low, high = bounds
+        row_fails: Value = Const(0)
         if Kind.ROWS in kinds:
-            limit = self.keep(term.a, f"{name}_rows")
-            of_row = self.keep(kind == Kind.ROWS, f"{name}_of_row")
+            of_row_1 = self.keep(kind == Kind.ROWS, f"{name}_of_row_1")
+            of_row = Signal(name=f"{name}_of_row", reset_less=True)
+            # Rows from `a` on: the sign of what is left behind this row, one adder and no more.
+            behind = Signal(self.sum_shape, name=f"{name}_rows_left")
+            ended = Signal(name=f"{name}_rows_ended", reset_less=True)
+            m.d.comb += behind.eq(value_a - self.nexts[0])
             with m.If(self.go):
-                m.d.sync += row_fails.eq(of_row & (Cat(self.row, 0).as_signed() >= limit))
-        # The lane of the lower bound passes, and so does that of the upper one.
-        return Interval(
-            self._locate(
-                lows if kinds & {Kind.UPPER, Kind.BAND, Kind.SEGMENTS} else None,
-                low_offset,
-                f"{name}_low",
-                carry=of_segment,
-                own=True,
-            ),
-            self._locate(
-                highs if kinds & {Kind.LOWER, Kind.BAND, Kind.COLUMNS, Kind.SEGMENTS} else None,
-                high_offset,
-                f"{name}_high",
-                own=False,
-            ),
-            row_fails,
-        )
+                m.d.sync += [of_row.eq(of_row_1), ended.eq(behind[-1])]
+            row_fails = of_row & ended
+        return Interval(low, high, row_fails)
 
     def _locate(
-        self, indices: Any, offset: Any, name: str, *, own: bool, carry: Value | None = None
+        self, indices: Any, offset: Any, name: str, *, own: bool, carry: bool = False
     ) -> Bound:
         """Return where the sum of an index and an offset lies, with registers behind the sums.
 
-        No logic stands between a sum and its registers. ``own`` says whether the lane at which the
-        bound lies counts as reached. Without indices the offset is beyond every one of them, or
-        below.
+        No logic stands between a sum and its registers. With ``carry`` the sum is one more: a
+        carry below the lowest bit makes one adder of what would be two.
         """
-        m = self.m
-        before, inside = (Signal(name=f"{name}_{n}", reset_less=True) for n in ("before", "inside"))
-        place = Signal(self.low_bits, name=f"{name}_place", reset_less=True)
-        reached = Cat((place <= k) if own else (place < k) for k in range(self.lanes))
-        if indices is None:
-            with m.If(self.go):
-                m.d.sync += before.eq(offset[-1])
-            return Bound(before, inside, reached)
         totals = []
         for k, index in enumerate(indices):
             total = Signal(self.sum_shape, name=f"{name}_sum_{k}")
-            if isinstance(carry, Signal):
-                # A carry below the lowest bit makes one adder of what would be two.
-                wide = Cat(1, index).as_signed() + Cat(carry, offset).as_signed()
-                m.d.comb += total.eq((wide >> 1).as_signed())
+            if carry:
+                wide = Cat(1, index).as_signed() + Cat(1, offset).as_signed()
+                self.m.d.comb += total.eq((wide >> 1).as_signed())
             else:
-                m.d.comb += total.eq(index + offset)
+                self.m.d.comb += total.eq(index + offset)
             totals.append(total)
-        with m.If(self.go):
-            m.d.sync += [
-                before.eq(totals[0][-1]),
-                inside.eq(totals[1][-1]),
-                place.eq(totals[0][: self.low_bits]),
-            ]
-        return Bound(before, inside, reached)
+        held = Signal(self.low_bits + 2, name=name, reset_less=True)
+        with self.m.If(self.go):
+            self.m.d.sync += held.eq(Cat(totals[0][: self.low_bits], totals[1][-1], totals[0][-1]))
+        return Bound(held, own=own)

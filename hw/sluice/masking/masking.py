@@ -179,13 +179,13 @@ class Masking(Block):
     def elaborate(self, platform: Any) -> Module:
         m = Module()
         go, accept, supplied, fresh = Signal(), Signal(), Signal(init=1), Signal(init=1)
-        load = Signal()
+        step, load = Signal(), Signal()
         beat, config = self.i.payload, self.config
         m.d.comb += [
             self.i.ready.eq(go & supplied),
             accept.eq(self.i.valid & self.i.ready),
             # Without a beat the first stage is empty, and what it loads is loaded again.
-            load.eq(go & fresh),
+            load.eq(step & fresh),
         ]
         with m.If(go & self.i.valid & supplied):
             m.d.sync += fresh.eq(beat.last)
@@ -196,7 +196,7 @@ class Masking(Block):
         beat_1 = Signal(self.beat, reset_less=True)
         extra_1 = Signal(self.lanes, reset_less=True)
         alternative_1 = Signal(self.number.width, reset_less=True)
-        flags = data.StructLayout(dict.fromkeys(("external", "invert", "operation"), 1))
+        flags = data.StructLayout(dict.fromkeys(("external", "segments", "invert", "operation"), 1))
         flags_1 = [Signal(flags, name=f"flags_{k}_1") for k in range(self.terms)]
         with m.If(go):
             # Not `accept`: that `go` holds is known here.
@@ -213,6 +213,7 @@ class Masking(Block):
             for flag, k in zip(flags_1, range(self.terms), strict=True):
                 m.d.sync += [
                     flag.external.eq(config.terms[k].kind == Kind.EXTERNAL),
+                    flag.segments.eq(config.terms[k].kind == Kind.SEGMENTS),
                     flag.invert.eq(config.terms[k].invert),
                     flag.operation.eq(config.terms[k].operation),
                 ]
@@ -223,12 +224,12 @@ class Masking(Block):
             index_bits=self.index_bits,
             segments=self.segments,
             kinds=self.built,
-            go=go,
+            go=step,
             load=load,
         )
         if self.indexed:
             generator.count(valid=valid_1, ends_row=ends_row_1)
-            with m.If(go & valid_1 & generator.too_long):
+            with m.If(step & valid_1 & generator.too_long):
                 m.d.sync += self.status.too_long.eq(1)
 
         # Stage 2: per lane and term, which bounds let it pass.
@@ -258,6 +259,8 @@ class Masking(Block):
                 passes = interval.holds(k)
                 if self.external:
                     passes = passes & (extra_2[k] | ~flag.external)
+                if self.segments:
+                    passes = passes & (generator.segment.holds(k) | ~flag.segments)
                 passes = passes ^ flag.invert
                 if joined is None:
                     joined = passes
@@ -268,9 +271,13 @@ class Masking(Block):
         valid_3, beat_3 = Signal(), Signal(self.beat, reset_less=True)
         mask_3 = Signal(self.lanes, reset_less=True)
         alternative_3 = Signal(self.number.width, reset_less=True)
+        # Every enable hangs on whether the last stage moves. The generator has its own register and
+        # its own gate for that, so that half the enables are near half of what they enable.
+        empty_3 = Signal(init=1)
         with m.If(go):
             m.d.sync += [
                 valid_3.eq(valid_2),
+                empty_3.eq(~valid_2),
                 beat_3.eq(beat_2),
                 mask_3.eq(mask),
                 alternative_3.eq(alternative_2),
@@ -280,7 +287,8 @@ class Masking(Block):
         for k in range(self.lanes):
             element = Value.cast(beat_3.data[k])
             m.d.comb += Value.cast(masked.data[k]).eq(Mux(mask_3[k], element, alternative_3))
-        self.add_output(m, go, valid_3, masked, mask_3)
+        ready = self.add_output(m, valid_3, masked, mask_3)
+        m.d.comb += [go.eq(~valid_3 | ready), step.eq(empty_3 | ready)]
         self.watch_rows(m, valid_3 & go, beat_3, mask_3)
         return m
 
@@ -319,22 +327,20 @@ class Masking(Block):
             m.d.sync += self.status.mask_short.eq(1)
         return aligner.bits
 
-    def add_output(self, m: Module, go: Signal, valid: Value, beat: Any, mask: Value) -> None:
-        """Offer the last stage to ``o`` and, if there is one, to ``o_mask``."""
+    def add_output(self, m: Module, valid: Value, beat: Any, mask: Value) -> Value:
+        """Offer the last stage to ``o`` and, if there is one, to ``o_mask``; return its ready."""
         if not self.mask_output:
             m.d.comb += [
                 self.o.valid.eq(valid),
                 self.o.payload.eq(beat),
-                go.eq(~valid | self.o.ready),
             ]
-            return
+            return self.o.ready
         both = data.StructLayout({"beat": self.beat, "mask": self.lanes})
         m.submodules.fork = fork = Fork(shape=both, outputs=2)
         m.d.comb += [
             fork.i.valid.eq(valid),
             fork.i.payload.beat.eq(beat),
             fork.i.payload.mask.eq(mask),
-            go.eq(~valid | fork.i.ready),
             self.o.valid.eq(fork.o[0].valid),
             self.o.payload.eq(fork.o[0].payload.beat),
             fork.o[0].ready.eq(self.o.ready),
@@ -344,13 +350,23 @@ class Masking(Block):
             self.o_mask.payload.last.eq(fork.o[1].payload.beat.last),
             fork.o[1].ready.eq(self.o_mask.ready),
         ]
+        return fork.i.ready
 
     def watch_rows(self, m: Module, moves: Value, beat: Any, mask: Value) -> None:
         """Set ``empty_row`` behind a row of which nothing passed."""
+        # Looked at a cycle later, since the mask of a whole beat is a lot to look at.
+        moved, last, hit, some = Signal(), Signal(), Signal(), Signal()
+        m.d.sync += [
+            moved.eq(moves),
+            last.eq(beat.last),
+            hit.eq((mask & beat.keep).any()),
+            some.eq(beat.keep[0]),
+        ]
         passed, elements = Signal(), Signal()
-        with m.If(moves):
-            m.d.sync += passed.eq(~beat.last & (passed | (mask & beat.keep).any()))
-            m.d.sync += elements.eq(~beat.last & (elements | beat.keep.any()))
-            nothing = ~passed & ~(mask & beat.keep).any()
-            with m.If(beat.last & nothing & (elements | beat.keep.any())):
+        with m.If(moved):
+            m.d.sync += [
+                passed.eq(~last & (passed | hit)),
+                elements.eq(~last & (elements | some)),
+            ]
+            with m.If(last & (elements | some) & ~(passed | hit)):
                 m.d.sync += self.status.empty_row.eq(1)
