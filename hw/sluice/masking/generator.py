@@ -81,8 +81,8 @@ class Generator:
         What is built; a kind that is not passes nothing.
     go : 1 bit
         All stages move on.
-    load : 1 bit
-        With ``go``: the settings on ``config`` are those of the beat that enters.
+    fresh : 1 bit
+        The settings on ``config`` are those of the beat that enters, if one does.
 
     Attributes
     ----------
@@ -100,10 +100,12 @@ class Generator:
         segments: int,
         kinds: Set[Kind],
         go: Value,
-        load: Value,
+        fresh: Value,
     ):
         self.m, self.lanes, self.bits, self.segments = m, lanes, index_bits, segments
-        self.config, self.kinds, self.go, self.load = config, kinds, go, load
+        self.config, self.kinds, self.go, self.fresh = config, kinds, go, fresh
+        # Without a beat the first stage is empty, and what it loads is loaded again.
+        self.load = go & fresh
         # Bits below the part of a sum that tells whether a bound lies in this beat.
         self.low_bits = max(1, ceil_log2(lanes))
         self.reach = 1 << self.low_bits
@@ -114,6 +116,7 @@ class Generator:
         self.diagonals: list[Signal] = []
         self.mirrors: list[Signal] = []
         self.nexts: list[Signal] = []
+        self.starts: list[Value] = []
 
     def keep(self, value: Any, name: str) -> Signal:
         """Return a setting as it was for the row in the first stage."""
@@ -122,8 +125,8 @@ class Generator:
             self.m.d.sync += kept.eq(value)
         return kept
 
-    def count(self, *, valid: Value, ends_row: Value) -> None:
-        """Add the counters of the beat in the first stage: whether there is one, and ends its row.
+    def count(self, *, valid: Value, ends_row: Value, goes_on: Value) -> None:
+        """Add the counters of the beat in the first stage; ``goes_on`` says that no row ends.
 
         Whether the next row is the matrix's last is found out while this one passes, so that no
         comparison lies in the counters' loop. What a counter begins again with comes through gates:
@@ -139,21 +142,29 @@ class Generator:
         column = Signal(bits + 1)
         m.d.comb += self.too_long.eq(column[-1])
         with m.If(go):
-            m.d.sync += column.eq(_or_constant(column + step, ends_row, 0))
+            m.d.sync += column.eq(_or_constant(column + step, ~goes_on, 0))
         for shift in (0, self.reach):
             following = Signal(self.sum_shape, init=1 - shift, name=f"next_row_less_{shift}")
             diagonal = Signal(self.sum_shape, init=-shift, name=f"diagonal_less_{shift}")
             mirror = Signal(self.sum_shape, init=-1 - shift, name=f"mirror_less_{shift}")
-            begun = _or_constant(following, wraps, -shift)
+            advanced = Signal(self.sum_shape, name=f"advanced_less_{shift}")
+            begun = Signal(self.sum_shape, name=f"begun_less_{shift}")
+            moves_on = ends_row.replicate(self.sum_shape.width)
+            m.d.comb += [
+                advanced.eq((following & ~moves_on) | ((following + 1) & moves_on)),
+                begun.eq(_or_constant(following, wraps, -shift)),
+            ]
             with m.If(go):
                 m.d.sync += [
-                    following.eq(_or_constant(following + ends_row, wraps, 1 - shift)),
-                    mirror.eq(_or_constant(mirror - step, ends_row, -1 - shift)),
-                    diagonal.eq(Mux(ends_row, begun.as_signed(), diagonal - step)),
+                    following.eq(_or_constant(advanced, wraps, 1 - shift)),
+                    mirror.eq(_or_constant(mirror - step, ~goes_on, -1 - shift)),
+                    diagonal.eq(Mux(goes_on, diagonal - step, begun)),
                 ]
             self.diagonals.append(diagonal)
             self.mirrors.append(mirror)
             self.nexts.append(following)
+            self.starts.append(Mux(ends_row, begun, diagonal))
+        self.step = step
         last_row = Signal(bits)
         with m.If(first_row):
             m.d.sync += last_row.eq(rows - 1)
@@ -243,12 +254,10 @@ class Generator:
             upper = Mux(kind == Kind.BAND, term.b, term.a)
             value_b = self.keep(upper.as_signed(), f"{name}_b")
         highs: list[Any] = list(self.diagonals)
-        if Kind.COLUMNS in kinds:
-            # A bit of the kind says which index the upper bound counts from.
-            of_column = self.keep(kind[0], f"{name}_of_column")
-            highs = [
-                Mux(of_column, x, d) for x, d in zip(self.mirrors, self.diagonals, strict=True)
-            ]
+        if Kind.COLUMNS in kinds and kinds & {Kind.LOWER, Kind.BAND}:
+            highs = self._choose_index(kind, name)
+        elif Kind.COLUMNS in kinds:
+            highs = list(self.mirrors)
         sides = {
             "low": (self.diagonals, value_a, {Kind.UPPER, Kind.BAND}),
             "high": (highs, value_b, {Kind.LOWER, Kind.COLUMNS, Kind.BAND}),
@@ -263,16 +272,29 @@ class Generator:
         low, high = bounds
         row_fails: Value = Const(0)
         if Kind.ROWS in kinds:
-            of_row_1 = self.keep(kind == Kind.ROWS, f"{name}_of_row_1")
-            of_row = Signal(name=f"{name}_of_row", reset_less=True)
+            of_row = self.keep(kind == Kind.ROWS, f"{name}_of_row")
             # Rows from `a` on: the sign of what is left behind this row, one adder and no more.
-            behind = Signal(self.sum_shape, name=f"{name}_rows_left")
-            ended = Signal(name=f"{name}_rows_ended", reset_less=True)
-            m.d.comb += behind.eq(value_a - self.nexts[0])
+            left = Signal(self.sum_shape, name=f"{name}_rows_left")
+            row_fails = Signal(name=f"{name}_row_fails", reset_less=True)
+            m.d.comb += left.eq(value_a - self.nexts[0])
             with m.If(self.go):
-                m.d.sync += [of_row.eq(of_row_1), ended.eq(behind[-1])]
-            row_fails = of_row & ended
+                m.d.sync += row_fails.eq(of_row & left[-1])
         return Interval(low, high, row_fails)
+
+    def _choose_index(self, kind: Any, name: str) -> list[Any]:
+        """Return the index that the term's upper bound counts from, in counters of its own.
+
+        To choose between two counters would put a table ahead of the adder, in the longest path.
+        """
+        chosen = []
+        for shift, start in zip((0, self.reach), self.starts, strict=True):
+            index = Signal(self.sum_shape, init=-shift, name=f"{name}_index_less_{shift}")
+            # A bit of the kind says that it is the column.
+            begun = _or_constant(start, kind[0], -1 - shift)
+            with self.m.If(self.go):
+                self.m.d.sync += index.eq(Mux(self.fresh, begun.as_signed(), index - self.step))
+            chosen.append(index)
+        return chosen
 
     def _locate(
         self, indices: Any, offset: Any, name: str, *, own: bool, carry: bool = False

@@ -184,7 +184,6 @@ class Masking(Block):
         m.d.comb += [
             self.i.ready.eq(go & supplied),
             accept.eq(self.i.valid & self.i.ready),
-            # Without a beat the first stage is empty, and what it loads is loaded again.
             load.eq(step & fresh),
         ]
         with m.If(go & self.i.valid & supplied):
@@ -192,11 +191,12 @@ class Masking(Block):
         external = self.add_external(m, accept, supplied, fresh) if self.external else None
 
         # Stage 1: per term, the index and the offset whose sum is a bound.
-        valid_1, ends_row_1 = Signal(), Signal()
+        # Twice whether the beat ends its row, since every counter hangs on that.
+        valid_1, ends_row_1, goes_on_1 = Signal(), Signal(), Signal(init=1)
         beat_1 = Signal(self.beat, reset_less=True)
         extra_1 = Signal(self.lanes, reset_less=True)
         alternative_1 = Signal(self.number.width, reset_less=True)
-        flags = data.StructLayout(dict.fromkeys(("external", "segments", "invert", "operation"), 1))
+        flags = data.StructLayout(dict.fromkeys(("external", "segments", "turn", "flip"), 1))
         flags_1 = [Signal(flags, name=f"flags_{k}_1") for k in range(self.terms)]
         with m.If(go):
             # Not `accept`: that `go` holds is known here.
@@ -204,19 +204,28 @@ class Masking(Block):
             m.d.sync += [
                 valid_1.eq(offered),
                 ends_row_1.eq(offered & beat.last),
+                goes_on_1.eq(~(offered & beat.last)),
                 beat_1.eq(beat),
             ]
             if external is not None:
                 m.d.sync += extra_1.eq(external)
+        # OR is AND between two inversions: those ahead of each AND are known from the settings, and
+        # the last one waits for the multiplexer, whose tables have room for it.
+        inverted_1 = Signal(reset_less=True)
+        or_before: Value = config.terms[0].invert
         with m.If(load):
             m.d.sync += alternative_1.eq(self.alternative(config.alternative, config.value))
-            for flag, k in zip(flags_1, range(self.terms), strict=True):
+            for k, flag in enumerate(flags_1):
+                term = config.terms[k]
+                is_or = or_before if k == 0 else term.operation == Operation.OR
                 m.d.sync += [
-                    flag.external.eq(config.terms[k].kind == Kind.EXTERNAL),
-                    flag.segments.eq(config.terms[k].kind == Kind.SEGMENTS),
-                    flag.invert.eq(config.terms[k].invert),
-                    flag.operation.eq(config.terms[k].operation),
+                    flag.external.eq(term.kind == Kind.EXTERNAL),
+                    flag.segments.eq(term.kind == Kind.SEGMENTS),
+                    flag.turn.eq(or_before ^ is_or),
+                    flag.flip.eq(term.invert ^ is_or),
                 ]
+                or_before = is_or
+            m.d.sync += inverted_1.eq(or_before)
         generator = Generator(
             m,
             config=config,
@@ -225,10 +234,10 @@ class Masking(Block):
             segments=self.segments,
             kinds=self.built,
             go=step,
-            load=load,
+            fresh=fresh,
         )
         if self.indexed:
-            generator.count(valid=valid_1, ends_row=ends_row_1)
+            generator.count(valid=valid_1, ends_row=ends_row_1, goes_on=goes_on_1)
             with m.If(step & valid_1 & generator.too_long):
                 m.d.sync += self.status.too_long.eq(1)
 
@@ -236,8 +245,10 @@ class Masking(Block):
         valid_2, beat_2 = Signal(), Signal(self.beat, reset_less=True)
         extra_2 = Signal(self.lanes, reset_less=True)
         alternative_2 = Signal(self.number.width, reset_less=True)
+        inverted_2 = Signal(reset_less=True)
         with m.If(go):
             m.d.sync += [
+                inverted_2.eq(inverted_1),
                 valid_2.eq(valid_1),
                 beat_2.eq(beat_1),
                 extra_2.eq(extra_1),
@@ -261,16 +272,13 @@ class Masking(Block):
                     passes = passes & (extra_2[k] | ~flag.external)
                 if self.segments:
                     passes = passes & (generator.segment.holds(k) | ~flag.segments)
-                passes = passes ^ flag.invert
-                if joined is None:
-                    joined = passes
-                else:
-                    is_or = flag.operation == Operation.OR
-                    joined = Mux(is_or, joined | passes, joined & passes)
+                turned = None if joined is None else joined ^ flag.turn
+                joined = passes if turned is None else turned & (passes ^ flag.flip)
             m.d.comb += mask[k].eq(joined)
         valid_3, beat_3 = Signal(), Signal(self.beat, reset_less=True)
         mask_3 = Signal(self.lanes, reset_less=True)
         alternative_3 = Signal(self.number.width, reset_less=True)
+        inverted_3 = Signal(reset_less=True)
         # Every enable hangs on whether the last stage moves. The generator has its own register and
         # its own gate for that, so that half the enables are near half of what they enable.
         empty_3 = Signal(init=1)
@@ -281,15 +289,18 @@ class Masking(Block):
                 beat_3.eq(beat_2),
                 mask_3.eq(mask),
                 alternative_3.eq(alternative_2),
+                inverted_3.eq(inverted_2),
             ]
+        passing = Signal(self.lanes)
+        m.d.comb += passing.eq(mask_3 ^ inverted_3.replicate(self.lanes))
         masked = Signal(self.beat)
         m.d.comb += [masked.keep.eq(beat_3.keep), masked.last.eq(beat_3.last)]
         for k in range(self.lanes):
             element = Value.cast(beat_3.data[k])
-            m.d.comb += Value.cast(masked.data[k]).eq(Mux(mask_3[k], element, alternative_3))
-        ready = self.add_output(m, valid_3, masked, mask_3)
+            m.d.comb += Value.cast(masked.data[k]).eq(Mux(passing[k], element, alternative_3))
+        ready = self.add_output(m, valid_3, masked, passing)
         m.d.comb += [go.eq(~valid_3 | ready), step.eq(empty_3 | ready)]
-        self.watch_rows(m, valid_3 & go, beat_3, mask_3)
+        self.watch_rows(m, valid_3 & go, beat_3, passing)
         return m
 
     def alternative(self, choice: Any, value: Value) -> Value:
