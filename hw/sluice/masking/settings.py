@@ -198,6 +198,9 @@ def read_masking(texts: Mapping[str, str], block: Any, *, packets: int) -> dict[
     words = {"mask": "all", "rows": str(packets), **texts}
     values: dict[str, int] = {}
     for k, term in enumerate(parse_mask(words.pop("mask"), terms=block.terms)):
+        if term.kind not in block.built:
+            there = " ".join(kind.name.lower() for kind in sorted(block.built))
+            raise ValueError(f"mask needs {term.kind.name.lower()}, this circuit has {there}")
         for name in ("kind", "a", "b", "invert", "operation"):
             values[f"terms[{k}].{name}"] = int(getattr(term, name))
     if "value" in words:
