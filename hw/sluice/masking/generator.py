@@ -17,8 +17,6 @@ with ``diagonal = row - column``. A bound that does not matter has an offset bey
 ROWS passes whole rows, so that one comparison per row is enough.
 """
 
-import functools
-import operator
 from collections.abc import Set
 from dataclasses import dataclass
 from typing import Any
@@ -31,20 +29,21 @@ from sluice.masking.settings import Kind
 __all__ = ["Generator"]
 
 
+@dataclass
 class Bound:
     """A bound of an interval of lanes: before the beat, inside of it, or beyond.
 
-    ``own`` says whether the lane at which it lies counts as behind it.
+    ``inside`` also holds where it is before; ``reached`` tells for each lane whether a bound that
+    is inside lies there or before.
     """
 
-    def __init__(self, held: Signal, *, own: bool):
-        self.before, self.inside, self.place, self.own = held[-1], held[-2], held[:-2], own
+    before: Signal
+    inside: Signal
+    reached: Signal
 
     def passed(self, k: int) -> Value:
         """Return whether lane ``k`` lies behind the bound."""
-        reached = (self.place <= k) if self.own else (self.place < k)
-        # Inside only counts where the bound is not before the beat.
-        return self.before | (self.inside & reached)
+        return self.before | (self.inside & self.reached[k])
 
 
 @dataclass
@@ -60,11 +59,25 @@ class Interval:
         return self.low.passed(k) & ~self.row_fails & ~self.high.passed(k)
 
 
+def _at_most(value: Value, limit: int) -> Value:
+    """Return ``value <= limit`` as gates from the lowest bit up: no adder, and one table."""
+    found: Value = Const(limit >= 0, 1)
+    for k, bit in enumerate(value):
+        found = ~bit | found if max(limit, 0) >> k & 1 else ~bit & found
+    return found
+
+
+def _either(choice: Value, one: Value, other: Value) -> Value:
+    """Return ``one`` if ``choice``, else ``other``, in gates: no more bits than the shorter."""
+    width = min(len(one), len(other))
+    chosen = choice.replicate(width)
+    return (one[:width] & chosen) | (other[:width] & ~chosen)
+
+
 def _or_constant(value: Any, is_constant: Value, constant: int) -> Value:
-    """Return ``value``, or ``constant`` where ``is_constant``, without a multiplexer."""
+    """Return ``value``, or ``constant`` where ``is_constant``, in gates."""
     width = len(Value.cast(value))
-    chosen = is_constant.replicate(width)
-    return (value & ~chosen) | (chosen & (constant & ((1 << width) - 1)))
+    return _either(is_constant, Const(constant & ((1 << width) - 1), width), value)
 
 
 class Generator:
@@ -125,52 +138,50 @@ class Generator:
             self.m.d.sync += kept.eq(value)
         return kept
 
-    def count(self, *, valid: Value, ends_row: Value, goes_on: Value) -> None:
+    def count(self, *, idle: Value, ends_row: Value, goes_on: Value) -> None:
         """Add the counters of the beat in the first stage; ``goes_on`` says that no row ends.
 
-        Whether the next row is the matrix's last is found out while this one passes, so that no
+        Whether a row is the matrix's last is found out while the two before it pass, so that no
         comparison lies in the counters' loop. What a counter begins again with comes through gates:
         of a multiplexer Yosys would make an enable or a reset, one table more behind ``go``.
         """
         m, bits, go = self.m, self.bits, self.go
+        self.idle = idle
         wraps = Signal()
-        first_row, ends = Signal(init=1), Signal()
+        # `nears` says so of the row behind the next, each half of the comparison in a bit.
+        first_row, ends, nears = Signal(init=1), Signal(), Signal(2)
         rows = self.keep(self.config.rows, "rows")
-        one, two = (self.keep(self.config.rows == k, f"rows_is_{k}") for k in (1, 2))
+        one, two, three = (self.keep(self.config.rows == k, f"rows_is_{k}") for k in (1, 2, 3))
         m.d.comb += wraps.eq(Mux(first_row, one, ends) & ends_row)
-        step = valid.replicate(len(Const(self.lanes))) & self.lanes
-        column = Signal(bits + 1)
-        m.d.comb += self.too_long.eq(column[-1])
-        with m.If(go):
-            m.d.sync += column.eq(_or_constant(column + step, ~goes_on, 0))
         for shift in (0, self.reach):
             following = Signal(self.sum_shape, init=1 - shift, name=f"next_row_less_{shift}")
             diagonal = Signal(self.sum_shape, init=-shift, name=f"diagonal_less_{shift}")
             mirror = Signal(self.sum_shape, init=-1 - shift, name=f"mirror_less_{shift}")
             advanced = Signal(self.sum_shape, name=f"advanced_less_{shift}")
             begun = Signal(self.sum_shape, name=f"begun_less_{shift}")
-            moves_on = ends_row.replicate(self.sum_shape.width)
             m.d.comb += [
-                advanced.eq((following & ~moves_on) | ((following + 1) & moves_on)),
+                advanced.eq(_either(ends_row, following + 1, following)),
                 begun.eq(_or_constant(following, wraps, -shift)),
             ]
             with m.If(go):
                 m.d.sync += [
                     following.eq(_or_constant(advanced, wraps, 1 - shift)),
-                    mirror.eq(_or_constant(mirror - step, ~goes_on, -1 - shift)),
-                    diagonal.eq(Mux(goes_on, diagonal - step, begun)),
+                    mirror.eq(_or_constant(self._back(mirror), ~goes_on, -1 - shift)),
+                    diagonal.eq(_either(goes_on, self._back(diagonal), begun)),
                 ]
             self.diagonals.append(diagonal)
             self.mirrors.append(mirror)
             self.nexts.append(following)
-            self.starts.append(Mux(ends_row, begun, diagonal))
-        self.step = step
-        last_row = Signal(bits)
+            self.starts.append(_either(ends_row, begun, diagonal))
+        m.d.comb += self.too_long.eq(~self.mirrors[0][bits])
+        near_row, half, following = Signal(bits), bits // 2, self.nexts[0][:bits]
         with m.If(first_row):
-            m.d.sync += last_row.eq(rows - 1)
+            m.d.sync += near_row.eq(rows - 2)
         with m.If(go & ends_row):
             m.d.sync += [
-                ends.eq(Mux(first_row, two, self.nexts[0][:bits] == last_row)),
+                ends.eq(Mux(first_row, two, nears.all())),
+                nears[0].eq(Mux(first_row, three, following[:half] == near_row[:half])),
+                nears[1].eq(Mux(first_row, three, following[half:] == near_row[half:])),
                 first_row.eq(wraps),
             ]
         self.ends_row, self.first_row = ends_row, first_row
@@ -229,30 +240,28 @@ class Generator:
             side: Signal(3, name=f"{name}_{side}_top", init=0b110, reset_less=True)
             for side in ("low", "high")
         }
-        # The three highest bits are enough to take a bound beyond every index, or below.
-        below, beyond = Const(0b110, 3), Const(0b010, 3)
-        a, b = term.a[-1].replicate(3), term.b[-1].replicate(3)
-        choices = {
-            Kind.ALL: (below, beyond),
-            Kind.EXTERNAL: (below, beyond),
-            Kind.ROWS: (below, beyond),
-            Kind.SEGMENTS: (below, beyond),
-            Kind.LOWER: (below, a),
-            Kind.COLUMNS: (below, a),
-            Kind.UPPER: (a, beyond),
-            Kind.BAND: (a, b),
-        }
-        for n, top in enumerate(tops.values()):
-            # Gates and not multiplexers, of which Yosys would make resets behind `load`.
-            parts = [(kind == k).replicate(3) & choices[k][n] for k in choices if k in kinds]
-            other = ~Cat(kind == k for k in choices if k in kinds).any()
-            parts.append(other.replicate(3) & below)
-            with m.If(self.load):
-                m.d.sync += top.eq(functools.reduce(operator.or_, parts))
+        # The three highest bits are enough to take a bound beyond every index, or below: they are
+        # 010 or 110 then, and else copies of the sign. Two tables deep, and gates throughout: of a
+        # multiplexer of constants Yosys would make resets behind `load`.
+        upper = Mux(kind[3], term.b, term.a).as_signed() if Kind.BAND in kinds else term.a
+        of_low = self._is(kind, Kind.UPPER, Kind.BAND)
+        of_high = self._is(kind, Kind.LOWER, Kind.COLUMNS, Kind.BAND)
+        passes = self._is(kind, Kind.ALL, Kind.EXTERNAL, Kind.ROWS, Kind.SEGMENTS, Kind.UPPER)
+        sign = {"low": term.a[-1], "high": upper[-1]}
+        with m.If(self.load):
+            m.d.sync += [
+                tops["low"].eq(Cat(of_low & sign["low"], (~of_low | sign["low"]).replicate(2))),
+                tops["high"].eq(
+                    Cat(
+                        of_high & sign["high"],
+                        ~of_high | sign["high"],
+                        (of_high & sign["high"]) | ~(of_high | passes),
+                    )
+                ),
+            ]
         value_a = value_b = self.keep(term.a, f"{name}_a")
         if Kind.BAND in kinds:
-            upper = Mux(kind == Kind.BAND, term.b, term.a)
-            value_b = self.keep(upper.as_signed(), f"{name}_b")
+            value_b = self.keep(upper, f"{name}_b")
         highs: list[Any] = list(self.diagonals)
         if Kind.COLUMNS in kinds and kinds & {Kind.LOWER, Kind.BAND}:
             highs = self._choose_index(kind, name)
@@ -281,6 +290,22 @@ class Generator:
                 m.d.sync += row_fails.eq(of_row & left[-1])
         return Interval(low, high, row_fails)
 
+    def _is(self, kind: Any, *kinds: Kind) -> Value:
+        """Return whether the kind is one of those, and built."""
+        return Cat(kind == k for k in kinds if k in self.kinds).any()
+
+    def _back(self, index: Signal) -> Value:
+        """Return ``index`` less the lanes of the beat in the first stage, if there is one.
+
+        An enable for a beat that is there would be one table more behind `go`. Where the lanes are
+        a power of two, `idle` goes to the carry, and not to every bit of the adder.
+        """
+        if self.lanes != self.reach:
+            return index - Mux(self.idle, 0, self.lanes)
+        low, high = index[: self.low_bits], index[self.low_bits :]
+        ones = (1 << len(high) + 1) - 1
+        return Cat(low, (Cat(self.idle, high) + Const(ones, len(high) + 1))[1 : len(high) + 1])
+
     def _choose_index(self, kind: Any, name: str) -> list[Any]:
         """Return the index that the term's upper bound counts from, in counters of its own.
 
@@ -292,7 +317,7 @@ class Generator:
             # A bit of the kind says that it is the column.
             begun = _or_constant(start, kind[0], -1 - shift)
             with self.m.If(self.go):
-                self.m.d.sync += index.eq(Mux(self.fresh, begun.as_signed(), index - self.step))
+                self.m.d.sync += index.eq(_either(self.fresh, begun, self._back(index)))
             chosen.append(index)
         return chosen
 
@@ -301,8 +326,9 @@ class Generator:
     ) -> Bound:
         """Return where the sum of an index and an offset lies, with registers behind the sums.
 
-        No logic stands between a sum and its registers. With ``carry`` the sum is one more: a
-        carry below the lowest bit makes one adder of what would be two.
+        Only the low bits, which a carry reaches early, are looked at ahead of the registers;
+        ``own`` says whether the lane at which the bound lies counts as reached. With ``carry`` the
+        sum is one more: a carry below the lowest bit makes one adder of what would be two.
         """
         totals = []
         for k, index in enumerate(indices):
@@ -313,7 +339,17 @@ class Generator:
             else:
                 self.m.d.comb += total.eq(index + offset)
             totals.append(total)
-        held = Signal(self.low_bits + 2, name=name, reset_less=True)
+        place = totals[0][: self.low_bits]
+        held = Signal(self.low_bits, name=f"{name}_place", reset_less=True)
+        bound = Bound(
+            Signal(name=f"{name}_before", reset_less=True),
+            Signal(name=f"{name}_inside", reset_less=True),
+            Cat(_at_most(held, k - (not own)) for k in range(self.lanes)),
+        )
         with self.m.If(self.go):
-            self.m.d.sync += held.eq(Cat(totals[0][: self.low_bits], totals[1][-1], totals[0][-1]))
-        return Bound(held, own=own)
+            self.m.d.sync += [
+                bound.before.eq(totals[0][-1]),
+                bound.inside.eq(totals[1][-1]),
+                held.eq(place),
+            ]
+        return bound

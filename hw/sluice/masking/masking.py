@@ -191,8 +191,9 @@ class Masking(Block):
         external = self.add_external(m, accept, supplied, fresh) if self.external else None
 
         # Stage 1: per term, the index and the offset whose sum is a bound.
-        # Twice whether the beat ends its row, since every counter hangs on that.
-        valid_1, ends_row_1, goes_on_1 = Signal(), Signal(), Signal(init=1)
+        # Both also the other way round, since every counter hangs on them.
+        valid_1, ends_row_1 = Signal(), Signal()
+        idle_1, goes_on_1 = Signal(init=1), Signal(init=1)
         beat_1 = Signal(self.beat, reset_less=True)
         extra_1 = Signal(self.lanes, reset_less=True)
         alternative_1 = Signal(self.number.width, reset_less=True)
@@ -203,6 +204,7 @@ class Masking(Block):
             offered = self.i.valid & supplied
             m.d.sync += [
                 valid_1.eq(offered),
+                idle_1.eq(~offered),
                 ends_row_1.eq(offered & beat.last),
                 goes_on_1.eq(~(offered & beat.last)),
                 beat_1.eq(beat),
@@ -237,7 +239,7 @@ class Masking(Block):
             fresh=fresh,
         )
         if self.indexed:
-            generator.count(valid=valid_1, ends_row=ends_row_1, goes_on=goes_on_1)
+            generator.count(idle=idle_1, ends_row=ends_row_1, goes_on=goes_on_1)
             with m.If(step & valid_1 & generator.too_long):
                 m.d.sync += self.status.too_long.eq(1)
 
