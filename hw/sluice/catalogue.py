@@ -322,7 +322,7 @@ _ENTRIES = (
         ),
         proofs=(
             {"element": "uint4", "lanes": 1, "index_bits": 2},
-            {"element": "uint4", "lanes": 2, "index_bits": 3},
+            {"element": "uint4", "lanes": 2, "index_bits": 2},
         ),
         mutants={"element": "int4", "lanes": 2, "index_bits": 4},
     ),

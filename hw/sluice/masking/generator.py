@@ -39,7 +39,7 @@ class Bound:
 
     before: Signal
     inside: Signal
-    reached: Signal
+    reached: Value
 
     def passed(self, k: int) -> Value:
         """Return whether lane ``k`` lies behind the bound."""
@@ -96,6 +96,8 @@ class Generator:
         All stages move on.
     fresh : 1 bit
         The settings on ``config`` are those of the beat that enters, if one does.
+    load : 1 bit
+        ``go`` and ``fresh``.
 
     Attributes
     ----------
@@ -114,11 +116,11 @@ class Generator:
         kinds: Set[Kind],
         go: Value,
         fresh: Value,
+        load: Value,
     ):
         self.m, self.lanes, self.bits, self.segments = m, lanes, index_bits, segments
-        self.config, self.kinds, self.go, self.fresh = config, kinds, go, fresh
-        # Without a beat the first stage is empty, and what it loads is loaded again.
-        self.load = go & fresh
+        self.config, self.kinds = config, kinds
+        self.go, self.fresh, self.load = go, fresh, load
         # Bits below the part of a sum that tells whether a bound lies in this beat.
         self.low_bits = max(1, ceil_log2(lanes))
         self.reach = 1 << self.low_bits
@@ -138,15 +140,22 @@ class Generator:
             self.m.d.sync += kept.eq(value)
         return kept
 
-    def count(self, *, idle: Value, ends_row: Value, goes_on: Value) -> None:
-        """Add the counters of the beat in the first stage; ``goes_on`` says that no row ends.
+    def count(self, *, beat_go: Value, row_go: Value, index_go: Value, ends_row: Value) -> None:
+        """Add the counters of the beat in the first stage.
 
         Whether a row is the matrix's last is found out while the two before it pass, so that no
         comparison lies in the counters' loop. What a counter begins again with comes through gates:
         of a multiplexer Yosys would make an enable or a reset, one table more behind ``go``.
+
+        Parameters
+        ----------
+        beat_go, row_go, index_go : 1 bit
+            All stages move on, and there is a beat; it ends its row; there is one, or a row begins.
+        ends_row : 1 bit
+            The beat ends its row.
         """
-        m, bits, go = self.m, self.bits, self.go
-        self.idle = idle
+        m, bits = self.m, self.bits
+        self.row_go, self.index_go = row_go, index_go
         wraps = Signal()
         # `nears` says so of the row behind the next, each half of the comparison in a bit.
         first_row, ends, nears = Signal(init=1), Signal(), Signal(2)
@@ -157,17 +166,14 @@ class Generator:
             following = Signal(self.sum_shape, init=1 - shift, name=f"next_row_less_{shift}")
             diagonal = Signal(self.sum_shape, init=-shift, name=f"diagonal_less_{shift}")
             mirror = Signal(self.sum_shape, init=-1 - shift, name=f"mirror_less_{shift}")
-            advanced = Signal(self.sum_shape, name=f"advanced_less_{shift}")
             begun = Signal(self.sum_shape, name=f"begun_less_{shift}")
-            m.d.comb += [
-                advanced.eq(_either(ends_row, following + 1, following)),
-                begun.eq(_or_constant(following, wraps, -shift)),
-            ]
-            with m.If(go):
+            m.d.comb += begun.eq(_or_constant(following, wraps, -shift))
+            with m.If(row_go):
+                m.d.sync += following.eq(_or_constant(following + 1, wraps, 1 - shift))
+            with m.If(beat_go):
                 m.d.sync += [
-                    following.eq(_or_constant(advanced, wraps, 1 - shift)),
-                    mirror.eq(_or_constant(self._back(mirror), ~goes_on, -1 - shift)),
-                    diagonal.eq(_either(goes_on, self._back(diagonal), begun)),
+                    mirror.eq(_or_constant(mirror - self.lanes, ends_row, -1 - shift)),
+                    diagonal.eq(_either(ends_row, begun, diagonal - self.lanes)),
                 ]
             self.diagonals.append(diagonal)
             self.mirrors.append(mirror)
@@ -177,14 +183,14 @@ class Generator:
         near_row, half, following = Signal(bits), bits // 2, self.nexts[0][:bits]
         with m.If(first_row):
             m.d.sync += near_row.eq(rows - 2)
-        with m.If(go & ends_row):
+        with m.If(row_go):
             m.d.sync += [
                 ends.eq(Mux(first_row, two, nears.all())),
                 nears[0].eq(Mux(first_row, three, following[:half] == near_row[:half])),
                 nears[1].eq(Mux(first_row, three, following[half:] == near_row[half:])),
                 first_row.eq(wraps),
             ]
-        self.ends_row, self.first_row = ends_row, first_row
+        self.first_row = first_row
         if self.segments:
             self._count_segments()
 
@@ -211,7 +217,7 @@ class Generator:
             for k in range(1, count):
                 with m.Case(k):
                     m.d.comb += following.eq(lengths[k])
-        with m.If(self.go & self.ends_row):
+        with m.If(self.row_go):
             m.d.sync += [
                 start.eq(self.start),
                 end.eq(self.end),
@@ -281,30 +287,23 @@ class Generator:
         low, high = bounds
         row_fails: Value = Const(0)
         if Kind.ROWS in kinds:
-            of_row = self.keep(kind == Kind.ROWS, f"{name}_of_row")
             # Rows from `a` on: the sign of what is left behind this row, one adder and no more.
             left = Signal(self.sum_shape, name=f"{name}_rows_left")
-            row_fails = Signal(name=f"{name}_row_fails", reset_less=True)
+            ended, of_row = (
+                Signal(name=f"{name}_{n}", reset_less=True) for n in ("ended", "of_row")
+            )
             m.d.comb += left.eq(value_a - self.nexts[0])
             with m.If(self.go):
-                m.d.sync += row_fails.eq(of_row & left[-1])
+                m.d.sync += [
+                    ended.eq(left[-1]),
+                    of_row.eq(self.keep(kind == Kind.ROWS, f"{name}_of_row_1")),
+                ]
+            row_fails = of_row & ended
         return Interval(low, high, row_fails)
 
     def _is(self, kind: Any, *kinds: Kind) -> Value:
         """Return whether the kind is one of those, and built."""
         return Cat(kind == k for k in kinds if k in self.kinds).any()
-
-    def _back(self, index: Signal) -> Value:
-        """Return ``index`` less the lanes of the beat in the first stage, if there is one.
-
-        An enable for a beat that is there would be one table more behind `go`. Where the lanes are
-        a power of two, `idle` goes to the carry, and not to every bit of the adder.
-        """
-        if self.lanes != self.reach:
-            return index - Mux(self.idle, 0, self.lanes)
-        low, high = index[: self.low_bits], index[self.low_bits :]
-        ones = (1 << len(high) + 1) - 1
-        return Cat(low, (Cat(self.idle, high) + Const(ones, len(high) + 1))[1 : len(high) + 1])
 
     def _choose_index(self, kind: Any, name: str) -> list[Any]:
         """Return the index that the term's upper bound counts from, in counters of its own.
@@ -316,19 +315,19 @@ class Generator:
             index = Signal(self.sum_shape, init=-shift, name=f"{name}_index_less_{shift}")
             # A bit of the kind says that it is the column.
             begun = _or_constant(start, kind[0], -1 - shift)
-            with self.m.If(self.go):
-                self.m.d.sync += index.eq(_either(self.fresh, begun, self._back(index)))
+            with self.m.If(self.index_go):
+                self.m.d.sync += index.eq(_either(self.fresh, begun, index - self.lanes))
             chosen.append(index)
         return chosen
 
     def _locate(
         self, indices: Any, offset: Any, name: str, *, own: bool, carry: bool = False
     ) -> Bound:
-        """Return where the sum of an index and an offset lies, with registers behind the sums.
+        """Return where the sum of an index and an offset lies.
 
-        Only the low bits, which a carry reaches early, are looked at ahead of the registers;
-        ``own`` says whether the lane at which the bound lies counts as reached. With ``carry`` the
-        sum is one more: a carry below the lowest bit makes one adder of what would be two.
+        No logic stands between a sum and its registers. ``own`` says whether the lane at which the
+        bound lies counts as reached. With ``carry`` the sum is one more: a carry below the lowest
+        bit makes one adder of what would be two.
         """
         totals = []
         for k, index in enumerate(indices):
@@ -339,7 +338,6 @@ class Generator:
             else:
                 self.m.d.comb += total.eq(index + offset)
             totals.append(total)
-        place = totals[0][: self.low_bits]
         held = Signal(self.low_bits, name=f"{name}_place", reset_less=True)
         bound = Bound(
             Signal(name=f"{name}_before", reset_less=True),
@@ -350,6 +348,6 @@ class Generator:
             self.m.d.sync += [
                 bound.before.eq(totals[0][-1]),
                 bound.inside.eq(totals[1][-1]),
-                held.eq(place),
+                held.eq(totals[0][: self.low_bits]),
             ]
         return bound

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import Any
 
-from amaranth import Cat, Module, Mux, Signal, Value
+from amaranth import Cat, Const, Module, Mux, Signal, Value
 from amaranth.lib import data, stream
 from amaranth.lib.wiring import In, Out
 
@@ -81,9 +81,10 @@ class Masking(Block):
 
     Notes
     -----
-    ``i.ready`` depends on ``o.ready`` in the same cycle; ``o.payload`` is one multiplexer behind
-    registers. In formats without infinity the alternative ``minus_infinity`` is the lowest finite
-    value. Reset drops what is on the way and begins a matrix.
+    ``i.ready`` depends on ``o.ready`` in the same cycle; ``o.payload`` is two tables behind
+    registers, the end of the mask and the multiplexer. In formats without infinity the alternative
+    ``minus_infinity`` is the lowest finite value. Reset drops what is on the way and begins a
+    matrix.
 
     Method: WO2023229679A1 and US12346277 (masking multiplexer, mask selection, generated masks).
     Golden model: :func:`sluice_sim.golden.masking.mask_rows`.
@@ -178,43 +179,53 @@ class Masking(Block):
 
     def elaborate(self, platform: Any) -> Module:
         m = Module()
-        go, accept, supplied, fresh = Signal(), Signal(), Signal(init=1), Signal(init=1)
-        step, load = Signal(), Signal()
+        go, accept, supplied = Signal(), Signal(), Signal(init=1)
+        ready, valid_2 = Signal(), Signal()
         beat, config = self.i.payload, self.config
+        m.d.comb += [self.i.ready.eq(go & supplied), accept.eq(self.i.valid & self.i.ready)]
+
+        # Every enable hangs on whether the last stage moves. So that no second gate stands behind
+        # that one, each has registers of its own: one for where the last stage is empty, and one
+        # for where its beat goes.
+        def enable(following: Any, name: str, *, init: int = 0) -> tuple[Signal, Signal]:
+            """Return ``following`` as of the first stage, and whether it holds and all move on."""
+            held, alone = (
+                Signal(name=f"{name}_1", init=init),
+                Signal(name=f"{name}_alone", init=init),
+            )
+            enabled = Signal(name=f"{name}_go")
+            with m.If(go):
+                m.d.sync += [held.eq(following), alone.eq(following & ~valid_2)]
+            m.d.comb += enabled.eq(alone | (held & ready))
+            return held, enabled
+
+        # Not `accept`: that `go` holds is known there.
+        offered, begins = Signal(), Signal()
+        fresh, load = enable(begins, "fresh", init=1)
+        valid_1, beat_go = enable(offered, "valid")
+        ends_row_1, row_go = enable(offered & beat.last, "ends_row")
+        _, index_go = enable(offered | begins, "index", init=1)
         m.d.comb += [
-            self.i.ready.eq(go & supplied),
-            accept.eq(self.i.valid & self.i.ready),
-            load.eq(step & fresh),
+            offered.eq(self.i.valid & supplied),
+            begins.eq(Mux(offered, beat.last, fresh)),
         ]
-        with m.If(go & self.i.valid & supplied):
-            m.d.sync += fresh.eq(beat.last)
         external = self.add_external(m, accept, supplied, fresh) if self.external else None
 
         # Stage 1: per term, the index and the offset whose sum is a bound.
-        # Both also the other way round, since every counter hangs on them.
-        valid_1, ends_row_1 = Signal(), Signal()
-        idle_1, goes_on_1 = Signal(init=1), Signal(init=1)
         beat_1 = Signal(self.beat, reset_less=True)
         extra_1 = Signal(self.lanes, reset_less=True)
         alternative_1 = Signal(self.number.width, reset_less=True)
         flags = data.StructLayout(dict.fromkeys(("external", "segments", "turn", "flip"), 1))
         flags_1 = [Signal(flags, name=f"flags_{k}_1") for k in range(self.terms)]
         with m.If(go):
-            # Not `accept`: that `go` holds is known here.
-            offered = self.i.valid & supplied
-            m.d.sync += [
-                valid_1.eq(offered),
-                idle_1.eq(~offered),
-                ends_row_1.eq(offered & beat.last),
-                goes_on_1.eq(~(offered & beat.last)),
-                beat_1.eq(beat),
-            ]
+            m.d.sync += beat_1.eq(beat)
             if external is not None:
                 m.d.sync += extra_1.eq(external)
-        # OR is AND between two inversions: those ahead of each AND are known from the settings, and
-        # the last one waits for the multiplexer, whose tables have room for it.
+        # OR is AND between inversions: those that meet between two terms are one, known from the
+        # settings.
         inverted_1 = Signal(reset_less=True)
-        or_before: Value = config.terms[0].invert
+        # A single term has nothing ahead of it: it is joined to a one.
+        or_before: Value = config.terms[0].invert if self.terms > 1 else Const(0)
         with m.If(load):
             m.d.sync += alternative_1.eq(self.alternative(config.alternative, config.value))
             for k, flag in enumerate(flags_1):
@@ -228,6 +239,7 @@ class Masking(Block):
                 ]
                 or_before = is_or
             m.d.sync += inverted_1.eq(or_before)
+        step = Signal()
         generator = Generator(
             m,
             config=config,
@@ -237,14 +249,15 @@ class Masking(Block):
             kinds=self.built,
             go=step,
             fresh=fresh,
+            load=load,
         )
         if self.indexed:
-            generator.count(idle=idle_1, ends_row=ends_row_1, goes_on=goes_on_1)
-            with m.If(step & valid_1 & generator.too_long):
+            generator.count(beat_go=beat_go, row_go=row_go, index_go=index_go, ends_row=ends_row_1)
+            with m.If(beat_go & generator.too_long):
                 m.d.sync += self.status.too_long.eq(1)
 
         # Stage 2: per lane and term, which bounds let it pass.
-        valid_2, beat_2 = Signal(), Signal(self.beat, reset_less=True)
+        beat_2 = Signal(self.beat, reset_less=True)
         extra_2 = Signal(self.lanes, reset_less=True)
         alternative_2 = Signal(self.number.width, reset_less=True)
         inverted_2 = Signal(reset_less=True)
@@ -264,44 +277,56 @@ class Masking(Block):
                 m.d.sync += flag.eq(flags_1[k])
             terms.append((interval, flag))
 
-        # Stage 3: the mask, and behind the registers the masking multiplexer.
-        mask = Signal(self.lanes)
+        # Stage 3: what the terms let pass, all but the last of them joined. The last AND and the
+        # masking multiplexer stand behind the registers.
+        joined, last = Signal(self.lanes), Signal(self.lanes)
         for k in range(self.lanes):
-            joined: Any = None
-            for interval, flag in terms:
+            mask: Any = Const(1)
+            for n, (interval, flag) in enumerate(terms):
                 passes = interval.holds(k)
                 if self.external:
                     passes = passes & (extra_2[k] | ~flag.external)
                 if self.segments:
                     passes = passes & (generator.segment.holds(k) | ~flag.segments)
-                turned = None if joined is None else joined ^ flag.turn
-                joined = passes if turned is None else turned & (passes ^ flag.flip)
-            m.d.comb += mask[k].eq(joined)
+                if n + 1 == len(terms):
+                    m.d.comb += [joined[k].eq(mask), last[k].eq(passes)]
+                else:
+                    mask = passes if n == 0 else (mask ^ flag.turn) & (passes ^ flag.flip)
+        flag_2 = terms[-1][1]
         valid_3, beat_3 = Signal(), Signal(self.beat, reset_less=True)
-        mask_3 = Signal(self.lanes, reset_less=True)
+        joined_3 = Signal(self.lanes, reset_less=True)
+        last_3 = Signal(self.lanes, reset_less=True)
+        flag_3 = Signal(flags, reset_less=True)
         alternative_3 = Signal(self.number.width, reset_less=True)
         inverted_3 = Signal(reset_less=True)
-        # Every enable hangs on whether the last stage moves. The generator has its own register and
-        # its own gate for that, so that half the enables are near half of what they enable.
+        # The generator has a register and a gate of its own.
         empty_3 = Signal(init=1)
         with m.If(go):
             m.d.sync += [
                 valid_3.eq(valid_2),
                 empty_3.eq(~valid_2),
                 beat_3.eq(beat_2),
-                mask_3.eq(mask),
+                joined_3.eq(joined),
+                last_3.eq(last),
+                flag_3.eq(flag_2),
                 alternative_3.eq(alternative_2),
                 inverted_3.eq(inverted_2),
             ]
         passing = Signal(self.lanes)
-        m.d.comb += passing.eq(mask_3 ^ inverted_3.replicate(self.lanes))
+        for k in range(self.lanes):
+            both = (joined_3[k] ^ flag_3.turn) & (last_3[k] ^ flag_3.flip)
+            m.d.comb += passing[k].eq(both ^ inverted_3)
         masked = Signal(self.beat)
         m.d.comb += [masked.keep.eq(beat_3.keep), masked.last.eq(beat_3.last)]
         for k in range(self.lanes):
             element = Value.cast(beat_3.data[k])
             m.d.comb += Value.cast(masked.data[k]).eq(Mux(passing[k], element, alternative_3))
-        ready = self.add_output(m, valid_3, masked, passing)
-        m.d.comb += [go.eq(~valid_3 | ready), step.eq(empty_3 | ready)]
+        outputs_ready = self.add_output(m, valid_3, masked, passing)
+        m.d.comb += [
+            ready.eq(outputs_ready),
+            go.eq(~valid_3 | ready),
+            step.eq(empty_3 | ready),
+        ]
         self.watch_rows(m, valid_3 & go, beat_3, passing)
         return m
 
