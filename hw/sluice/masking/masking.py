@@ -189,10 +189,7 @@ class Masking(Block):
         # for where its beat goes.
         def enable(following: Any, name: str, *, init: int = 0) -> tuple[Signal, Signal]:
             """Return ``following`` as of the first stage, and whether it holds and all move on."""
-            held, alone = (
-                Signal(name=f"{name}_1", init=init),
-                Signal(name=f"{name}_alone", init=init),
-            )
+            held, alone = (Signal(name=f"{name}_{n}", init=init) for n in ("1", "alone"))
             enabled = Signal(name=f"{name}_go")
             with m.If(go):
                 m.d.sync += [held.eq(following), alone.eq(following & ~valid_2)]
@@ -292,10 +289,8 @@ class Masking(Block):
                     m.d.comb += [joined[k].eq(mask), last[k].eq(passes)]
                 else:
                     mask = passes if n == 0 else (mask ^ flag.turn) & (passes ^ flag.flip)
-        flag_2 = terms[-1][1]
         valid_3, beat_3 = Signal(), Signal(self.beat, reset_less=True)
-        joined_3 = Signal(self.lanes, reset_less=True)
-        last_3 = Signal(self.lanes, reset_less=True)
+        joined_3, last_3 = Signal.like(joined, reset_less=True), Signal.like(last, reset_less=True)
         flag_3 = Signal(flags, reset_less=True)
         alternative_3 = Signal(self.number.width, reset_less=True)
         inverted_3 = Signal(reset_less=True)
@@ -308,7 +303,7 @@ class Masking(Block):
                 beat_3.eq(beat_2),
                 joined_3.eq(joined),
                 last_3.eq(last),
-                flag_3.eq(flag_2),
+                flag_3.eq(terms[-1][1]),
                 alternative_3.eq(alternative_2),
                 inverted_3.eq(inverted_2),
             ]
@@ -321,9 +316,8 @@ class Masking(Block):
         for k in range(self.lanes):
             element = Value.cast(beat_3.data[k])
             m.d.comb += Value.cast(masked.data[k]).eq(Mux(passing[k], element, alternative_3))
-        outputs_ready = self.add_output(m, valid_3, masked, passing)
         m.d.comb += [
-            ready.eq(outputs_ready),
+            ready.eq(self.add_output(m, valid_3, masked, passing)),
             go.eq(~valid_3 | ready),
             step.eq(empty_3 | ready),
         ]
@@ -393,11 +387,12 @@ class Masking(Block):
     def watch_rows(self, m: Module, moves: Value, beat: Any, mask: Value) -> None:
         """Set ``empty_row`` behind a row of which nothing passed."""
         # Looked at a cycle later, since the mask of a whole beat is a lot to look at.
-        moved, last, hit, some = Signal(), Signal(), Signal(), Signal()
+        moved, last, seen, some = Signal(), Signal(), Signal(self.lanes), Signal()
+        hit = seen.any()
         m.d.sync += [
             moved.eq(moves),
             last.eq(beat.last),
-            hit.eq((mask & beat.keep).any()),
+            seen.eq(mask & beat.keep),
             some.eq(beat.keep[0]),
         ]
         passed, elements = Signal(), Signal()
