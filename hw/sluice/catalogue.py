@@ -282,6 +282,10 @@ _ENTRIES = (
             {"element": "fp32", "lanes": 5, "external": True, "mask_ratio": 1, "terms": 1},
             {"element": "fp16", "lanes": 4, "external": True, "mask_ratio": 8, "segments": 1},
             {"element": "bf16", "lanes": 16, "mask_output": True, "terms": 4, "index_bits": 4},
+            {"element": "int8", "lanes": 4, "kinds": "lower"},
+            {"element": "int8", "lanes": 4, "kinds": "upper,columns", "terms": 3, "segments": 2},
+            {"element": "int8", "lanes": 2, "kinds": "rows", "terms": 1, "index_bits": 6},
+            {"element": "int8", "lanes": 8, "kinds": "", "external": True, "mask_ratio": 2},
         ),
         proofs=(
             {"element": "uint4", "lanes": 2, "terms": 1, "index_bits": 4},
@@ -296,6 +300,31 @@ _ENTRIES = (
         ),
         mutants={"element": "int4", "lanes": 2, "terms": 2, "index_bits": 5, "segments": 2},
         measured=(*_DEFAULTS, ("full", "ecp5-85k"), ("small", "up5k")),
+    ),
+    Entry(
+        "row_merge",
+        "sluice.masking:RowMerge",
+        "merge rows of a triangular matrix two by two, so that no lane is masked",
+        group="masking",
+        systems=("M4",),
+        golden="sluice_sim.golden.row_merge:merge_rows",
+        bench="sluice_sim.bench.row_merge:RowMergeBench",
+        proof="sluice_sim.formal.row_merge:prove_row_merge",
+        presets={
+            "default": {},
+            "small": {"element": "int8", "lanes": 2, "index_bits": 8},
+        },
+        cases=(
+            {"element": "int4", "lanes": 1, "index_bits": 2},
+            {"element": "fp8_e4m3", "lanes": 3, "index_bits": 6},
+            {"element": "fp32", "lanes": 5, "index_bits": 24},
+            {"element": "fp16", "lanes": 16, "index_bits": 5},
+        ),
+        proofs=(
+            {"element": "uint4", "lanes": 1, "index_bits": 2},
+            {"element": "uint4", "lanes": 2, "index_bits": 2},
+        ),
+        mutants={"element": "int4", "lanes": 2, "index_bits": 4},
     ),
     Entry(
         "rounding",

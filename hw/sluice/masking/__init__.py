@@ -1,7 +1,8 @@
-"""Masks made from indices or read from a stream, and the multiplexer that applies them."""
+"""Masks made from indices or read from a stream, and what is done with what they let pass."""
 
 from sluice.masking.external import MaskAligner
 from sluice.masking.masking import Masking
+from sluice.masking.row_merge import RowMerge
 from sluice.masking.settings import Alternative, Kind, Operation, Term, masking_layout, parse_mask
 
 __all__ = [
@@ -10,6 +11,7 @@ __all__ = [
     "MaskAligner",
     "Masking",
     "Operation",
+    "RowMerge",
     "Term",
     "masking_layout",
     "parse_mask",

@@ -17,10 +17,11 @@ with ``diagonal = row - column``. A bound that does not matter has an offset bey
 ROWS passes whole rows, so that one comparison per row is enough.
 """
 
+from collections.abc import Set
 from dataclasses import dataclass
 from typing import Any
 
-from amaranth import Cat, Module, Mux, Signal, Value, signed
+from amaranth import Cat, Const, Module, Mux, Signal, Value, signed
 from amaranth.utils import ceil_log2
 
 from sluice.masking.settings import Kind
@@ -29,122 +30,194 @@ __all__ = ["Generator"]
 
 
 @dataclass
-class Where:
-    """Where a bound lies: before this beat, at lane ``place`` of it, or beyond it."""
+class Bound:
+    """A bound of an interval of lanes: before the beat, inside of it, or beyond.
 
-    before: Value
-    beyond: Value
-    place: Value
+    ``inside`` also holds where it is before; ``reached`` tells for each lane whether a bound that
+    is inside lies there or before.
+    """
+
+    before: Signal
+    inside: Signal
+    reached: Value
+
+    def passed(self, k: int) -> Value:
+        """Return whether lane ``k`` lies behind the bound."""
+        return self.before | (self.inside & self.reached[k])
 
 
 @dataclass
-class Bounds:
-    """Lane ``k`` passes if ``(below_all | above[k]) & ~past_all & below[k]``."""
+class Interval:
+    """The lanes that a term lets pass: from ``low`` up to ``high``, if the row does not fail."""
 
-    below_all: Value
-    above: Value
-    past_all: Value
-    below: Value
+    low: Bound
+    high: Bound
+    row_fails: Value
+
+    def holds(self, k: int) -> Value:
+        """Return whether lane ``k`` passes."""
+        return self.low.passed(k) & ~self.row_fails & ~self.high.passed(k)
+
+
+def _at_most(value: Value, limit: int) -> Value:
+    """Return ``value <= limit`` as gates from the lowest bit up: no adder, and one table."""
+    found: Value = Const(limit >= 0, 1)
+    for k, bit in enumerate(value):
+        found = ~bit | found if max(limit, 0) >> k & 1 else ~bit & found
+    return found
+
+
+def _either(choice: Value, one: Value, other: Value) -> Value:
+    """Return ``one`` if ``choice``, else ``other``, in gates: no more bits than the shorter."""
+    width = min(len(one), len(other))
+    chosen = choice.replicate(width)
+    return (one[:width] & chosen) | (other[:width] & ~chosen)
+
+
+def _or_constant(value: Any, is_constant: Value, constant: int) -> Value:
+    """Return ``value``, or ``constant`` where ``is_constant``, in gates."""
+    width = len(Value.cast(value))
+    return _either(is_constant, Const(constant & ((1 << width) - 1), width), value)
 
 
 class Generator:
-    """The indices of the next beat, and the sums that each term makes of them.
+    """The indices of the beat in the first stage, and the sums that each term makes of them.
 
     Each index is kept twice: as it is, and less one beat's lanes rounded up to a power of two. The
     signs of two sums side by side then tell where a bound lies, without a look at their other bits.
+    Indices and settings belong to the beat in the first stage, so that nothing in here waits for
+    the handshake but the clock enables.
+
+    Parameters
+    ----------
+    kinds : set of Kind
+        What is built; a kind that is not passes nothing.
+    go : 1 bit
+        All stages move on.
+    fresh : 1 bit
+        The settings on ``config`` are those of the beat that enters, if one does.
+    load : 1 bit
+        ``go`` and ``fresh``.
 
     Attributes
     ----------
-    busy : Signal
-        No beat may be taken in this cycle: the matrix had one row only, and begins anew.
     too_long : Signal
         The row has gone beyond the last column that an index can name.
     """
 
-    def __init__(self, m: Module, *, lanes: int, index_bits: int, segments: int):
+    def __init__(
+        self,
+        m: Module,
+        *,
+        config: Any,
+        lanes: int,
+        index_bits: int,
+        segments: int,
+        kinds: Set[Kind],
+        go: Value,
+        fresh: Value,
+        load: Value,
+    ):
         self.m, self.lanes, self.bits, self.segments = m, lanes, index_bits, segments
+        self.config, self.kinds = config, kinds
+        self.go, self.fresh, self.load = go, fresh, load
         # Bits below the part of a sum that tells whether a bound lies in this beat.
         self.low_bits = max(1, ceil_log2(lanes))
         self.reach = 1 << self.low_bits
         self.sum_shape = signed(max(index_bits, self.low_bits) + 3)
-        self.busy, self.too_long = Signal(), Signal()
-        self.first_row = Signal(init=1)
+        # An offset that is beyond every index, and below every one if negative.
+        self.always = 1 << self.sum_shape.width - 2
+        self.too_long = Signal()
+        self.diagonals: list[Signal] = []
+        self.mirrors: list[Signal] = []
+        self.nexts: list[Signal] = []
+        self.starts: list[Value] = []
 
-    def count(self, *, accept: Value, last: Value, fresh: Value, rows: Any) -> None:
-        """Add the counters; ``accept`` takes a beat, ``fresh`` marks the first one of a row.
+    def keep(self, value: Any, name: str) -> Signal:
+        """Return a setting as it was for the row in the first stage."""
+        kept = Signal(Value.cast(value).shape(), name=name, reset_less=True)
+        with self.m.If(self.load):
+            self.m.d.sync += kept.eq(value)
+        return kept
 
-        Whether the next row is the last one is found out while this one passes, so that no
-        comparison lies in the counters' loop; a matrix of one row takes a cycle to begin anew.
+    def count(self, *, beat_go: Value, row_go: Value, index_go: Value, ends_row: Value) -> None:
+        """Add the counters of the beat in the first stage.
+
+        Whether a row is the matrix's last is found out while the two before it pass, so that no
+        comparison lies in the counters' loop. What a counter begins again with comes through gates:
+        of a multiplexer Yosys would make an enable or a reset, one table more behind ``go``.
+
+        Parameters
+        ----------
+        beat_go, row_go, index_go : 1 bit
+            All stages move on, and there is a beat; it ends its row; there is one, or a row begins.
+        ends_row : 1 bit
+            The beat ends its row.
         """
         m, bits = self.m, self.bits
-        held, few = Signal(bits), Signal(2)
-        few_now = Mux(fresh, Cat(rows == 1, rows == 2), few)
-        with m.If(fresh & self.first_row):
-            m.d.sync += [held.eq(rows), few.eq(few_now)]
-        ends_row, wraps, ends = Signal(), Signal(), Signal()
-        row_plus_2 = Signal(bits, init=2)
-        m.d.comb += [ends_row.eq(accept & last), wraps.eq(self.busy | ends)]
-        m.d.sync += self.busy.eq(ends_row & self.first_row & few_now[0])
-        with m.If(ends_row):
-            m.d.sync += ends.eq(Mux(self.first_row, few_now[1], row_plus_2 == held))
-        with m.If(ends_row | self.busy):
-            m.d.sync += row_plus_2.eq(Mux(wraps, 2, row_plus_2 + 1))
-
-        column, row = Signal(bits + 1), Signal(bits)
-        m.d.comb += self.too_long.eq(column[-1])
-        self.diagonals, self.mirrors, self.nexts = [], [], []
+        self.row_go, self.index_go = row_go, index_go
+        wraps = Signal()
+        # `nears` says so of the row behind the next, each half of the comparison in a bit.
+        first_row, ends, nears = Signal(init=1), Signal(), Signal(2)
+        rows = self.keep(self.config.rows, "rows")
+        one, two, three = (self.keep(self.config.rows == k, f"rows_is_{k}") for k in (1, 2, 3))
+        m.d.comb += wraps.eq(Mux(first_row, one, ends) & ends_row)
         for shift in (0, self.reach):
             following = Signal(self.sum_shape, init=1 - shift, name=f"next_row_less_{shift}")
             diagonal = Signal(self.sum_shape, init=-shift, name=f"diagonal_less_{shift}")
             mirror = Signal(self.sum_shape, init=-1 - shift, name=f"mirror_less_{shift}")
-            with m.If(ends_row | self.busy):
+            begun = Signal(self.sum_shape, name=f"begun_less_{shift}")
+            m.d.comb += begun.eq(_or_constant(following, wraps, -shift))
+            with m.If(row_go):
+                m.d.sync += following.eq(_or_constant(following + 1, wraps, 1 - shift))
+            with m.If(beat_go):
                 m.d.sync += [
-                    diagonal.eq(Mux(wraps, -shift, following)),
-                    mirror.eq(-1 - shift),
-                    following.eq(Mux(wraps, 1 - shift, following + 1)),
+                    mirror.eq(_or_constant(mirror - self.lanes, ends_row, -1 - shift)),
+                    diagonal.eq(_either(ends_row, begun, diagonal - self.lanes)),
                 ]
-            with m.Elif(accept):
-                m.d.sync += [diagonal.eq(diagonal - self.lanes), mirror.eq(mirror - self.lanes)]
             self.diagonals.append(diagonal)
             self.mirrors.append(mirror)
             self.nexts.append(following)
-        with m.If(ends_row | self.busy):
+            self.starts.append(_either(ends_row, begun, diagonal))
+        m.d.comb += self.too_long.eq(~self.mirrors[0][bits])
+        near_row, half, following = Signal(bits), bits // 2, self.nexts[0][:bits]
+        with m.If(first_row):
+            m.d.sync += near_row.eq(rows - 2)
+        with m.If(row_go):
             m.d.sync += [
-                column.eq(0),
-                row.eq(Mux(wraps, 0, self.nexts[0])),
-                self.first_row.eq(wraps),
+                ends.eq(Mux(first_row, two, nears.all())),
+                nears[0].eq(Mux(first_row, three, following[:half] == near_row[:half])),
+                nears[1].eq(Mux(first_row, three, following[half:] == near_row[half:])),
+                first_row.eq(wraps),
             ]
-        with m.Elif(accept):
-            m.d.sync += column.eq(column + self.lanes)
-        self.row = row
-        self.ends_row = ends_row
+        self.first_row = first_row
+        if self.segments:
+            self._count_segments()
 
-    def count_segments(self, *, accept: Value, fresh: Value, lengths: Any) -> None:
+    def _count_segments(self) -> None:
         """Find the segment in which the row lies: its columns are ``start`` to below ``end``.
 
         The lengths are looked at from the first row of a matrix on; a length of zero ends the list.
         """
-        m, bits, count = self.m, self.bits, self.segments
-        held = [Signal(bits, name=f"length_{k}") for k in range(count)]
-        with m.If(accept & fresh):
-            m.d.sync += [h.eq(length) for h, length in zip(held, lengths, strict=True)]
+        m, bits, count, first = self.m, self.bits, self.segments, self.first_row
+        settings = [self.config.segments[k] for k in range(count)]
+        lengths = [self.keep(length, f"length_{k}") for k, length in enumerate(settings)]
+        starts = self.keep(settings[0].any(), "has_segments")
         place = Signal(range(count + 2), init=1)
         start, end, live = Signal(bits), Signal(bits), Signal()
         here, following = Signal.like(place), Signal(bits)
         self.start, self.end, self.inside = Signal(bits), Signal(bits), Signal()
-        now = [Mux(fresh, length, h) for h, length in zip(held, lengths, strict=True)]
-        first = self.first_row
         m.d.comb += [
             here.eq(Mux(first, 1, place)),
             self.start.eq(Mux(first, 0, start)),
-            self.end.eq(Mux(first, now[0], end)),
-            self.inside.eq(Mux(first, now[0].any(), live)),
+            self.end.eq(Mux(first, lengths[0], end)),
+            self.inside.eq(Mux(first, starts, live)),
         ]
         with m.Switch(here):
             for k in range(1, count):
                 with m.Case(k):
-                    m.d.comb += following.eq(now[k])
-        with m.If(self.ends_row):
+                    m.d.comb += following.eq(lengths[k])
+        with m.If(self.row_go):
             m.d.sync += [
                 start.eq(self.start),
                 end.eq(self.end),
@@ -158,80 +231,123 @@ class Generator:
                     live.eq(self.inside & following.any()),
                     place.eq(here + 1),
                 ]
+        end_or_none = Mux(self.inside, Cat(self.end, 0).as_signed(), -self.always)
+        start = Cat(self.start, 0).as_signed()
+        self.segment = Interval(
+            self._locate(self.mirrors, start, "segment_start", own=True, carry=True),
+            self._locate(self.mirrors, end_or_none, "segment_end", own=False),
+            Const(0),
+        )
 
-    def add_indices(self, go: Value) -> None:
-        """Keep the indices of the beat that enters the first stage."""
-        self.diagonals_1 = [Signal.like(d, name=f"{d.name}_1") for d in self.diagonals]
-        self.mirrors_1 = [Signal.like(d, name=f"{d.name}_1") for d in self.mirrors]
-        with self.m.If(go):
-            for kept, now in (
-                (self.diagonals_1, self.diagonals),
-                (self.mirrors_1, self.mirrors),
-            ):
-                self.m.d.sync += [k.eq(n) for k, n in zip(kept, now, strict=True)]
+    def add_term(self, term: Any, *, name: str) -> Interval:
+        """Add a term; return which lanes of the beat in the second stage it lets pass."""
+        m, kind, kinds = self.m, term.kind, self.kinds
+        tops = {
+            side: Signal(3, name=f"{name}_{side}_top", init=0b110, reset_less=True)
+            for side in ("low", "high")
+        }
+        # The three highest bits are enough to take a bound beyond every index, or below: they are
+        # 010 or 110 then, and else copies of the sign. Two tables deep, and gates throughout: of a
+        # multiplexer of constants Yosys would make resets behind `load`.
+        upper = Mux(kind[3], term.b, term.a).as_signed() if Kind.BAND in kinds else term.a
+        of_low = self._is(kind, Kind.UPPER, Kind.BAND)
+        of_high = self._is(kind, Kind.LOWER, Kind.COLUMNS, Kind.BAND)
+        passes = self._is(kind, Kind.ALL, Kind.EXTERNAL, Kind.ROWS, Kind.SEGMENTS, Kind.UPPER)
+        sign = {"low": term.a[-1], "high": upper[-1]}
+        with m.If(self.load):
+            m.d.sync += [
+                tops["low"].eq(Cat(of_low & sign["low"], (~of_low | sign["low"]).replicate(2))),
+                tops["high"].eq(
+                    Cat(
+                        of_high & sign["high"],
+                        ~of_high | sign["high"],
+                        (of_high & sign["high"]) | ~(of_high | passes),
+                    )
+                ),
+            ]
+        value_a = value_b = self.keep(term.a, f"{name}_a")
+        if Kind.BAND in kinds:
+            value_b = self.keep(upper, f"{name}_b")
+        highs: list[Any] = list(self.diagonals)
+        if Kind.COLUMNS in kinds and kinds & {Kind.LOWER, Kind.BAND}:
+            highs = self._choose_index(kind, name)
+        elif Kind.COLUMNS in kinds:
+            highs = list(self.mirrors)
+        sides = {
+            "low": (self.diagonals, value_a, {Kind.UPPER, Kind.BAND}),
+            "high": (highs, value_b, {Kind.LOWER, Kind.COLUMNS, Kind.BAND}),
+        }
+        bounds = []
+        for side, (indices, value, users) in sides.items():
+            offset = Signal(self.sum_shape, name=f"{name}_{side}_offset")
+            m.d.comb += [offset.eq(value), offset[-3:].eq(tops[side])]
+            # Where no kind needs it, the sign of the offset alone tells.
+            index = indices if kinds & users else [Const(0, self.sum_shape)] * 2
+            bounds.append(self._locate(index, offset, f"{name}_{side}", own=side == "low"))
+        low, high = bounds
+        row_fails: Value = Const(0)
+        if Kind.ROWS in kinds:
+            # Rows from `a` on: the sign of what is left behind this row, one adder and no more.
+            left = Signal(self.sum_shape, name=f"{name}_rows_left")
+            ended, of_row = (
+                Signal(name=f"{name}_{n}", reset_less=True) for n in ("ended", "of_row")
+            )
+            m.d.comb += left.eq(value_a - self.nexts[0])
+            with m.If(self.go):
+                m.d.sync += [
+                    ended.eq(left[-1]),
+                    of_row.eq(self.keep(kind == Kind.ROWS, f"{name}_of_row_1")),
+                ]
+            row_fails = of_row & ended
+        return Interval(low, high, row_fails)
 
-    def row_fails(self, term: Any) -> Value:
-        """Return whether the row of the next beat is masked as a whole."""
-        return (term.kind == Kind.ROWS) & (Cat(self.row, 0).as_signed() >= term.a)
+    def _is(self, kind: Any, *kinds: Kind) -> Value:
+        """Return whether the kind is one of those, and built."""
+        return Cat(kind == k for k in kinds if k in self.kinds).any()
 
-    def add_term(self, term: Any, *, go: Value, load: Value, fresh: Value, name: str) -> Bounds:
-        """Add a term's first stage; return which lanes of the beat in it the bounds let pass.
+    def _choose_index(self, kind: Any, name: str) -> list[Any]:
+        """Return the index that the term's upper bound counts from, in counters of its own.
 
-        ``load`` marks the beat whose settings count; they are kept as offsets.
+        To choose between two counters would put a table ahead of the adder, in the longest path.
         """
-        m, kind = self.m, term.kind
-        always = 1 << self.sum_shape.width - 2
-        low, high = (Signal(self.sum_shape, name=f"{name}_{side}") for side in ("low", "high"))
-        with m.If(load):
-            m.d.sync += [low.eq(-always), high.eq(-always)]
-            with m.If((kind == Kind.UPPER) | (kind == Kind.BAND)):
-                m.d.sync += low.eq(term.a)
-            with m.Switch(kind):
-                with m.Case(Kind.LOWER, Kind.COLUMNS):
-                    m.d.sync += high.eq(term.a)
-                with m.Case(Kind.BAND):
-                    m.d.sync += high.eq(term.b)
-                with m.Case(Kind.ALL, Kind.UPPER, Kind.ROWS, Kind.EXTERNAL):
-                    m.d.sync += high.eq(always)
-        if not self.segments:
-            above = self._compare(self.diagonals_1, low, f"{name}_low")
-        else:
-            kept = Signal(name=f"{name}_of_segment")
-            with m.If(load):
-                m.d.sync += kept.eq(kind == Kind.SEGMENTS)
-                with m.If(kind == Kind.SEGMENTS):
-                    m.d.sync += low.eq(Cat(self.start, 0).as_signed())
-                    with m.If(self.inside):
-                        m.d.sync += high.eq(Cat(self.end, 0).as_signed())
-            lows = [Mux(kept, x, d) for x, d in zip(self.mirrors_1, self.diagonals_1, strict=True)]
-            above = self._compare(lows, low, f"{name}_low", carry=kept)
-        # Which index the upper bound counts from is a bit of the kind, so it is chosen in time.
-        held = Signal(name=f"{name}_of_column")
-        with m.If(load):
-            m.d.sync += held.eq(kind[0])
-        of_column = Mux(fresh, kind[0], held)
-        highs = []
-        for k, (mirror, diagonal) in enumerate(zip(self.mirrors, self.diagonals, strict=True)):
-            index = Signal(self.sum_shape, name=f"{name}_high_index_{k}")
-            with m.If(go):
-                m.d.sync += index.eq(Mux(of_column, mirror, diagonal))
-            highs.append(index)
-        below = self._compare(highs, high, f"{name}_high")
-        # No more than four signals each, which is one look-up table behind the sums.
-        up = [~above.beyond & (above.place <= k) for k in range(self.lanes)]
-        down = [below.beyond | (below.place >= k) for k in range(self.lanes)]
-        return Bounds(above.before, Cat(up), below.before, Cat(down))
+        chosen = []
+        for shift, start in zip((0, self.reach), self.starts, strict=True):
+            index = Signal(self.sum_shape, init=-shift, name=f"{name}_index_less_{shift}")
+            # A bit of the kind says that it is the column.
+            begun = _or_constant(start, kind[0], -1 - shift)
+            with self.m.If(self.index_go):
+                self.m.d.sync += index.eq(_either(self.fresh, begun, index - self.lanes))
+            chosen.append(index)
+        return chosen
 
-    def _compare(self, indices: Any, offset: Any, name: str, *, carry: Any = None) -> Where:
-        """Return where the sum of an index and an offset lies."""
+    def _locate(
+        self, indices: Any, offset: Any, name: str, *, own: bool, carry: bool = False
+    ) -> Bound:
+        """Return where the sum of an index and an offset lies.
+
+        No logic stands between a sum and its registers. ``own`` says whether the lane at which the
+        bound lies counts as reached. With ``carry`` the sum is one more: a carry below the lowest
+        bit makes one adder of what would be two.
+        """
         totals = []
         for k, index in enumerate(indices):
             total = Signal(self.sum_shape, name=f"{name}_sum_{k}")
-            if carry is None:
-                self.m.d.comb += total.eq(index + offset)
-            else:
-                # A carry below the lowest bit makes one adder of what would be two.
-                wide = Cat(1, index).as_signed() + Cat(carry, offset).as_signed()
+            if carry:
+                wide = Cat(1, index).as_signed() + Cat(1, offset).as_signed()
                 self.m.d.comb += total.eq((wide >> 1).as_signed())
+            else:
+                self.m.d.comb += total.eq(index + offset)
             totals.append(total)
-        return Where(totals[0][-1], ~totals[1][-1], totals[0][: self.low_bits])
+        held = Signal(self.low_bits, name=f"{name}_place", reset_less=True)
+        bound = Bound(
+            Signal(name=f"{name}_before", reset_less=True),
+            Signal(name=f"{name}_inside", reset_less=True),
+            Cat(_at_most(held, k - (not own)) for k in range(self.lanes)),
+        )
+        with self.m.If(self.go):
+            self.m.d.sync += [
+                bound.before.eq(totals[0][-1]),
+                bound.inside.eq(totals[1][-1]),
+                held.eq(totals[0][: self.low_bits]),
+            ]
+        return bound

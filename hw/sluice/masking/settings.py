@@ -11,17 +11,21 @@ from amaranth import signed, unsigned
 from amaranth.lib import data
 
 from sluice.formats import Format, to_words
-from sluice.params import parse_whole
+from sluice.params import Parameter, parse_whole
 
 __all__ = [
     "Alternative",
     "Kind",
+    "Kinds",
     "Operation",
     "Term",
     "masking_layout",
     "parse_mask",
     "read_masking",
 ]
+
+# The generators that can be left out one by one; the others have parameters of their own.
+GENERATORS = ("lower", "upper", "band", "columns", "rows")
 
 
 class Kind(enum.IntEnum):
@@ -40,6 +44,23 @@ class Kind(enum.IntEnum):
     ROWS = 6  # r < a
     EXTERNAL = 7  # the next bit of the mask stream
     BAND = 8  # r + a <= c <= r + b
+
+
+@dataclass(frozen=True)
+class Kinds(Parameter):
+    """Some of the generators, as words between commas, or none of them."""
+
+    @property
+    def range(self) -> str:
+        return f"some or none of {' '.join(GENERATORS)}, with commas between"
+
+    def check(self, value: Any) -> str:
+        if not isinstance(value, str):
+            raise TypeError(f"{self.name} must be {self.range}, not {value!r}")
+        words = [word.strip() for word in value.split(",")] if value.strip() else []
+        if len(set(words)) != len(words) or not set(words) <= set(GENERATORS):
+            raise ValueError(f"{self.name} must be {self.range}, not {value!r}")
+        return ",".join(kind for kind in GENERATORS if kind in words)
 
 
 class Operation(enum.IntEnum):
@@ -177,6 +198,9 @@ def read_masking(texts: Mapping[str, str], block: Any, *, packets: int) -> dict[
     words = {"mask": "all", "rows": str(packets), **texts}
     values: dict[str, int] = {}
     for k, term in enumerate(parse_mask(words.pop("mask"), terms=block.terms)):
+        if term.kind not in block.built:
+            there = " ".join(kind.name.lower() for kind in sorted(block.built))
+            raise ValueError(f"mask needs {term.kind.name.lower()}, this circuit has {there}")
         for name in ("kind", "a", "b", "invert", "operation"):
             values[f"terms[{k}].{name}"] = int(getattr(term, name))
     if "value" in words:

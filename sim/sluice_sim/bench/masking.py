@@ -95,14 +95,13 @@ class MaskingBench(Bench):
 
     def settings(self, kind: str, rng: np.random.Generator) -> tuple[list[dict], str, int]:
         block = self.block
-        kinds = [k for k in Kind if k is not Kind.EXTERNAL or block.external]
-        kinds = [k for k in kinds if k is not Kind.SEGMENTS or block.segments]
+        kinds = sorted(block.built)
         reach = (1 << block.index_bits) - 1 if kind == "extremes" and rng.random() < 0.3 else 12
         terms = []
         for _ in range(block.terms):
             chosen = kinds[int(rng.integers(0, len(kinds)))]
             if kind == "rate":
-                chosen = Kind.EXTERNAL if block.external else Kind.LOWER
+                chosen = Kind.EXTERNAL if block.external else kinds[-1]
             a, b = (int(v) for v in rng.integers(-reach, reach + 1, 2))
             if rng.random() < 0.3:
                 most = (1 << block.index_bits) - 1

@@ -7,7 +7,7 @@ import ml_dtypes
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["alternative_value", "mask_rows", "term_mask"]
+__all__ = ["alternative_value", "mask_matrix", "mask_rows", "term_mask"]
 
 
 def term_mask(
@@ -89,3 +89,17 @@ def alternative_value(choice: str, dtype: Any, value: Any = 0) -> Any:
     if choice == "minus_infinity" and np.isinf(infinity.astype(np.float32)):
         return infinity
     return dtype.type(finite.min)
+
+
+def mask_matrix(
+    x: NDArray[Any],
+    terms: Sequence[Mapping[str, Any]],
+    *,
+    alternative: str = "zero",
+    value: Any = 0,
+    segments: Sequence[int] = (),
+    external: NDArray[np.bool_] | None = None,
+) -> NDArray[Any]:
+    """Return ``x`` of shape ``(rows, columns)`` with the alternative where the mask is not set."""
+    mask = mask_rows((x.shape[0], x.shape[1]), terms, segments=segments, external=external)
+    return np.where(mask, x, alternative_value(alternative, x.dtype, value))

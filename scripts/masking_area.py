@@ -1,0 +1,83 @@
+"""Measure what masking costs: python scripts/masking_area.py.
+
+The masking multiplexer in look-up tables per bit of data, and what each generator adds per lane,
+in the harness less the harness. Writes ``docs/data/masking-area.json``; ``--check`` fails unless
+the multiplexer takes at most 1.2 tables per bit.
+"""
+
+import json
+import sys
+from pathlib import Path
+from typing import Any
+
+ROOT = Path(__file__).resolve().parents[1]
+sys.path[:0] = [str(ROOT / part) for part in ("hw", "sim", "boards")]
+
+from sluice.masking import Masking  # noqa: E402
+from sluice_boards.measure import find_device, measure  # noqa: E402
+
+OUT = ROOT / "docs/data/masking-area.json"
+ELEMENT, LANES, INDEX_BITS, LIMIT = "bf16", 8, 16, 1.2
+ONE: dict[str, Any] = {
+    "element": ELEMENT,
+    "lanes": LANES,
+    "index_bits": INDEX_BITS,
+    "terms": 1,
+    "kinds": "",
+}
+
+
+def variants() -> dict[str, dict[str, Any]]:
+    """Return what is measured, in the order of the table; the first is what the others add to."""
+    one = {name: {**ONE, "kinds": name} for name in ("lower", "upper", "band", "columns", "rows")}
+    return {
+        "no generator": ONE,
+        **one,
+        "segments (8)": {**ONE, "segments": 8},
+        "external": {**ONE, "external": True},
+        "all but segments and external": {**ONE, "kinds": ",".join(one)},
+        "the same, two terms": {**ONE, "kinds": ",".join(one), "terms": 2},
+    }
+
+
+def cost(parameters: dict[str, Any]) -> dict[str, int]:
+    """Return tables and registers, with one seed, on which they do not depend."""
+    found = measure(Masking(**parameters), find_device("ecp5-85k"), seeds=(1,))
+    return {
+        "comb": found["area"]["TRELLIS_COMB"] - found["harness"]["tables"],
+        "ff": found["area"]["TRELLIS_FF"] - found["harness"]["registers"],
+    }
+
+
+def multiplexer() -> dict[str, Any]:
+    """Return tables per bit of data: what 16 bits more per lane add, without a generator.
+
+    The other parts of the circuit are the same in both, so that only the data path is left.
+    """
+    narrow, wide = ({**ONE, "element": name} for name in ("bf16", "fp32"))
+    bits = LANES * 16
+    added = cost(wide)["comb"] - cost(narrow)["comb"]
+    return {"tables": added, "bits": bits, "tables_per_bit": round(added / bits, 3)}
+
+
+def main() -> None:
+    """Measure, print a table and keep it."""
+    path = multiplexer()
+    print(f"multiplexer: {path['tables']} COMB for {path['bits']} bits, {path['tables_per_bit']}")
+    rows: list[dict[str, Any]] = []
+    print(f"{'':32}{'COMB':>6}{'FF':>7}{'adds':>7}{'per lane':>10}")
+    for name, parameters in variants().items():
+        found = cost(parameters)
+        added = found["comb"] - (rows or [found])[0]["comb"]
+        per_lane = round(added / LANES, 2)
+        rows.append({"what": name, **found, "adds": added, "adds_per_lane": per_lane})
+        print(f"{name:32}{found['comb']:6}{found['ff']:7}{added:7}{per_lane:10}", flush=True)
+    conditions = {"device": "ecp5-85k", "element": ELEMENT, "lanes": LANES}
+    result = {**conditions, "index_bits": INDEX_BITS, "multiplexer": path, "generators": rows}
+    OUT.write_text(json.dumps(result, indent=2) + "\n")
+    if "--check" in sys.argv and path["tables_per_bit"] > LIMIT:
+        sys.exit(f"the multiplexer takes {path['tables_per_bit']} tables per bit, above {LIMIT}")
+
+
+if __name__ == "__main__":
+    main()
