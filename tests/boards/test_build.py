@@ -24,7 +24,9 @@ def test_bitstream(block, board, tmp_path):
 @pytest.mark.slow
 def test_too_large(tmp_path):
     entry = find_block("fifo")
-    with pytest.raises(RequestError, match="does not fit icebreaker, which has too few ICESTORM_RAM: choose"):
+    with pytest.raises(
+        RequestError, match="does not fit icebreaker, which has too few ICESTORM_RAM: choose"
+    ):
         build_bitstream(entry, entry.make(), find_board("icebreaker"), tmp_path)
 
 

@@ -74,8 +74,8 @@ class PacketSplitter(Block):
         m = Module()
         settings = sample_settings(m, self.config, self.i)
         under_way = Signal()
-        # Beats of this piece from here on, and whether it is one; of the first beat of a packet only
-        # the settings know.
+        # Beats of this piece from here on, and whether it is one; at the first beat of a packet the
+        # settings say so.
         left, one_left = Signal.like(self.config.beats), Signal()
         now, one_now = Signal.like(left), Signal()
         m.d.comb += [
