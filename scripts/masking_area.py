@@ -1,8 +1,8 @@
 """Measure what masking costs: python scripts/masking_area.py.
 
 The masking multiplexer in look-up tables per bit of data, and what each generator adds per lane,
-in the harness less the harness. Writes ``docs/data/masking-area.json``; ``--check`` fails unless
-the multiplexer takes at most 1.2 tables per bit.
+in the harness less the harness. The datasheet takes it from boards/sluice_boards/results/parts.
+``--check`` fails unless the multiplexer takes at most 1.2 tables per bit.
 """
 
 import json
@@ -13,10 +13,12 @@ from typing import Any
 ROOT = Path(__file__).resolve().parents[1]
 sys.path[:0] = [str(ROOT / part) for part in ("hw", "sim", "boards")]
 
+from sluice.catalogue import find_block  # noqa: E402
+from sluice.datasheet import fingerprint  # noqa: E402
 from sluice.masking import Masking  # noqa: E402
 from sluice_boards.measure import find_device, measure  # noqa: E402
 
-OUT = ROOT / "docs/data/masking-area.json"
+OUT = ROOT / "boards/sluice_boards/results/parts/masking.json"
 ELEMENT, LANES, INDEX_BITS, LIMIT = "bf16", 8, 16, 1.2
 ONE: dict[str, Any] = {
     "element": ELEMENT,
@@ -64,17 +66,27 @@ def main() -> None:
     """Measure, print a table and keep it."""
     path = multiplexer()
     print(f"multiplexer: {path['tables']} COMB for {path['bits']} bits, {path['tables_per_bit']}")
-    rows: list[dict[str, Any]] = []
+    rows: list[list[Any]] = []
     print(f"{'':32}{'COMB':>6}{'FF':>7}{'adds':>7}{'per lane':>10}")
     for name, parameters in variants().items():
         found = cost(parameters)
-        added = found["comb"] - (rows or [found])[0]["comb"]
-        per_lane = round(added / LANES, 2)
-        rows.append({"what": name, **found, "adds": added, "adds_per_lane": per_lane})
-        print(f"{name:32}{found['comb']:6}{found['ff']:7}{added:7}{per_lane:10}", flush=True)
-    conditions = {"device": "ecp5-85k", "element": ELEMENT, "lanes": LANES}
-    result = {**conditions, "index_bits": INDEX_BITS, "multiplexer": path, "generators": rows}
-    OUT.write_text(json.dumps(result, indent=2) + "\n")
+        added = found["comb"] - (rows[0][1] if rows else found["comb"])
+        rows.append([name, found["comb"], found["ff"], added, f"{added / LANES:.1f}"])
+        print(
+            f"{name:32}{found['comb']:6}{found['ff']:7}{added:7}{added / LANES:10.1f}", flush=True
+        )
+    facts = {
+        "script": "scripts/masking_area.py",
+        "note": f"{LANES} lanes of {ELEMENT} with one term on the ECP5, less the harness. The path "
+        f"of the data, multiplexer and alternative value, takes {path['tables_per_bit']} LUT4 per "
+        "bit.",
+        "netlist": fingerprint(find_block("masking"), {}),
+        "columns": ["generators built", "LUT4", "registers", "adds LUT4", "per lane"],
+        "rows": rows,
+    }
+    partial = OUT.with_suffix(".partial")
+    partial.write_text(json.dumps(facts, indent=1) + "\n")
+    partial.replace(OUT)
     if "--check" in sys.argv and path["tables_per_bit"] > LIMIT:
         sys.exit(f"the multiplexer takes {path['tables_per_bit']} tables per bit, above {LIMIT}")
 
