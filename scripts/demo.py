@@ -185,7 +185,8 @@ def report(built: dict[str, Any]) -> None:
     )
     console.print(table)
     console.print(
-        "Blocks: worst of three seeds in the harness, from scripts/measure. Board: at its clock."
+        "Blocks: worst of three seeds in the harness, from scripts/measure. Board: at its clock; "
+        "the serial line is slower."
     )
 
 

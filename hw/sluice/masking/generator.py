@@ -200,36 +200,52 @@ class Generator:
         The lengths are looked at from the first row of a matrix on; a length of zero ends the list.
         """
         m, bits, count, first = self.m, self.bits, self.segments, self.first_row
-        settings = [self.config.segments[k] for k in range(count)]
-        lengths = [self.keep(length, f"length_{k}") for k, length in enumerate(settings)]
-        starts = self.keep(settings[0].any(), "has_segments")
-        place = Signal(range(count + 2), init=1)
+        # Of each length also whether it is one, and whether it is there at all.
+        lengths = [
+            self.keep(Cat(length, length == 1, length.any()), f"length_{k}")
+            for k, length in enumerate(self.config.segments[k] for k in range(count))
+        ]
+        none = Const(0, bits + 2)
+        place, here = Signal(range(count + 2), init=1), Signal(range(count + 2))
         start, end, live = Signal(bits), Signal(bits), Signal()
-        here, following = Signal.like(place), Signal(bits)
+        # Rows of this segment from here on, and whether it is one; the lengths of the next segment
+        # and of the one behind it. At the first row of a matrix all of them are in the settings.
+        left, one_left = Signal(bits), Signal()
+        left_now, ends = Signal(bits), Signal()
+        coming, following, beyond = Signal(bits + 2), Signal(bits + 2), Signal(bits + 2)
         self.start, self.end, self.inside = Signal(bits), Signal(bits), Signal()
         m.d.comb += [
             here.eq(Mux(first, 1, place)),
             self.start.eq(Mux(first, 0, start)),
-            self.end.eq(Mux(first, lengths[0], end)),
-            self.inside.eq(Mux(first, starts, live)),
+            self.end.eq(Mux(first, lengths[0][:bits], end)),
+            self.inside.eq(Mux(first, lengths[0][-1], live)),
+            left_now.eq(Mux(first, lengths[0][:bits], left)),
+            ends.eq(self.inside & Mux(first, lengths[0][-2], one_left)),
+            following.eq(Mux(first, lengths[1] if count > 1 else none, coming)),
         ]
         with m.Switch(here):
-            for k in range(1, count):
-                with m.Case(k):
-                    m.d.comb += following.eq(lengths[k])
+            for k in range(2, count):
+                with m.Case(k - 1):
+                    m.d.comb += beyond.eq(lengths[k])
         with m.If(self.row_go):
             m.d.sync += [
                 start.eq(self.start),
                 end.eq(self.end),
                 live.eq(self.inside),
                 place.eq(here),
+                coming.eq(following),
+                left.eq(left_now - 1),
+                one_left.eq(left_now == 2),
             ]
-            with m.If(self.nexts[0] == self.end):
+            with m.If(ends):
                 m.d.sync += [
                     start.eq(self.end),
-                    end.eq(self.end + following),
-                    live.eq(self.inside & following.any()),
+                    end.eq(self.end + following[:bits]),
+                    live.eq(following[-1]),
                     place.eq(here + 1),
+                    coming.eq(beyond),
+                    left.eq(following[:bits]),
+                    one_left.eq(following[-2]),
                 ]
         end_or_none = Mux(self.inside, Cat(self.end, 0).as_signed(), -self.always)
         start = Cat(self.start, 0).as_signed()

@@ -66,7 +66,7 @@ class StreamPort:
         """Send ``words`` in order; returns when the last one was accepted.
 
         ``settings`` is called with the settings of each word in the cycle in which it is first
-        offered, and with ``None`` where nobody may look at them: while it waits, and between words.
+        offered, and with ``None`` where nobody may look at them: between words.
         """
         for word in words:
             while self.rng.random() >= self.active:
@@ -77,7 +77,6 @@ class StreamPort:
             self.valid.value = 1
             await RisingEdge(self.clk)
             while not self.ready.value:
-                settings(None)
                 await RisingEdge(self.clk)
             self.valid.value = 0
         settings(None)
