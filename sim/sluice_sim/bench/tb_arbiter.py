@@ -7,7 +7,7 @@ from sluice_sim.bench.tb import Run
 
 
 @cocotb.test(timeout_time=2, timeout_unit="ms")
-@cocotb.parametrize(active=[1.0, 0.6, 0.15], kind=["random", "extremes"])
+@cocotb.parametrize(active=[1.0, 0.6, 0.4, 0.2], kind=["random", "extremes"])
 async def takes_turns(dut, active, kind):
     """Choose the next input behind the last one, or the first of all."""
     run = Run(dut, active=active)
