@@ -168,7 +168,7 @@ def is_equivalent(entry: Entry, mutant: Mutant) -> bool:
         "gate.il": mutant.rtlil,
         "view.v": _view(block, top),
     }
-    return decide(files, prepare, 60, undriven="-zero")[0] == "UNSAT"
+    return decide(files, prepare, 60, undriven="-zero", alike=True)[0] == "UNSAT"
 
 
 def _view(block: Block, top: str) -> str:

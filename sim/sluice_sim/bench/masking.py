@@ -70,7 +70,8 @@ class MaskingBench(Bench):
             return [(4, min(10 * lanes, top // lanes * lanes))]
         if kind == "extremes":
             sizes = [(1, 1), (3, 0), (2, lanes), (5, lanes + 1), (lanes + 2, 1), (7, 2 * lanes - 1)]
-            return [(min(r, top), min(c, top)) for r, c in sizes] + [(min(40, top), 3)]
+            sizes += [(40, 3), (33, 33)]
+            return [(min(r, top), min(c, top)) for r, c in sizes]
         return [
             (int(rng.integers(1, min(12, top))), int(rng.integers(0, min(4 * lanes + 2, top))))
             for _ in range(12)
@@ -87,7 +88,8 @@ class MaskingBench(Bench):
 
     def lengths(self, rng: np.random.Generator) -> list[int]:
         count = self.block.segments
-        top = min(9, (1 << self.block.index_bits) // max(1, count) - 1)
+        largest = (1 << self.block.index_bits) // max(1, count) - 1
+        top = min(int(rng.choice([5, 9, 33])), largest)
         lengths = rng.integers(1, max(2, top), count).tolist()
         if count and rng.random() < 0.4:
             lengths[int(rng.integers(0, count))] = 0
@@ -96,7 +98,10 @@ class MaskingBench(Bench):
     def settings(self, kind: str, rng: np.random.Generator) -> tuple[list[dict], str, int]:
         block = self.block
         kinds = sorted(block.built)
-        reach = (1 << block.index_bits) - 1 if kind == "extremes" and rng.random() < 0.3 else 12
+        most = (1 << block.index_bits) - 1
+        reach = min(most, 12)
+        if kind == "extremes":
+            reach = int(rng.choice([reach, min(most, 33), most]))
         terms = []
         for _ in range(block.terms):
             chosen = kinds[int(rng.integers(0, len(kinds)))]
@@ -104,7 +109,6 @@ class MaskingBench(Bench):
                 chosen = Kind.EXTERNAL if block.external else kinds[-1]
             a, b = (int(v) for v in rng.integers(-reach, reach + 1, 2))
             if rng.random() < 0.3:
-                most = (1 << block.index_bits) - 1
                 a = int(rng.choice([0, 1, -1, min(block.lanes, most), -min(block.lanes, most)]))
             terms.append(
                 {

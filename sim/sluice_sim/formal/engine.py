@@ -27,8 +27,12 @@ _LOWER = (
     "read_verilog stub.v; simplemap; abc -script prove.abc"
 )
 _PROVE = (
-    "read_aiger top.aig\npdr -T {seconds}\nwrite_status status.txt\nwrite_cex -n -f trace.txt\n"
+    "read_aiger top.aig\n{merge}pdr -T {seconds}\nwrite_status status.txt\n"
+    "write_cex -n -f trace.txt\niprove\nwrite_status gates.txt\n"
 )
+# Merges registers and gates that are always equal. Where that leaves no register pdr has no answer,
+# and iprove has.
+_MERGE = "scorr\n"
 _STUB = "module stub(input a, b, output y); assign y = a & b; endmodule\n"
 
 
@@ -119,18 +123,26 @@ def _decide(text: str, seconds: int) -> tuple[str, str]:
 
 
 def decide(
-    files: Mapping[str, str], prepare: str, seconds: int, *, undriven: str = "-anyseq"
+    files: Mapping[str, str],
+    prepare: str,
+    seconds: int,
+    *,
+    undriven: str = "-anyseq",
+    alike: bool = False,
 ) -> tuple[str, str]:
     """Return ``UNSAT``, ``SAT`` or ``unknown`` of the assertions of a design, and ABC's trace.
 
-    ``files`` are put where Yosys runs; ``prepare`` reads them and leaves one flat module.
+    ``files`` are put where Yosys runs; ``prepare`` reads them and leaves one flat module. ``alike``
+    says that it holds two designs that are nearly the same.
     """
     with tempfile.TemporaryDirectory() as tmp:
         folder = Path(tmp)
         for name, text in files.items():
             (folder / name).write_text(text)
         (folder / "stub.v").write_text(_STUB)
-        (folder / "prove.abc").write_text(_PROVE.format(seconds=seconds))
+        (folder / "prove.abc").write_text(
+            _PROVE.format(seconds=seconds, merge=_MERGE if alike else "")
+        )
         said = ""
         # ABC leaves Yosys with a netlist that is not its own, so its exit status says nothing.
         try:
@@ -141,7 +153,9 @@ def decide(
         status = folder / "status.txt"
         if not status.exists():
             raise ToolError(f"no proof was tried: {said}")
-        word = next((w for w in ("UNSAT", "SAT") if w in status.read_text()), "unknown")
+        gates = folder / "gates.txt"
+        words = status.read_text() + (gates.read_text() if alike and gates.exists() else "")
+        word = next((w for w in ("UNSAT", "SAT") if w in words), "unknown")
         trace = folder / "trace.txt"
         return word, trace.read_text() if trace.exists() else ""
 
