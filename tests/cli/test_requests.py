@@ -73,7 +73,7 @@ BAD = [
     (("generate", "join", "--bus", "axis"), "--bus stream"),
     (("nothing",), "sluice --help"),
     (("list", "--nothing"), "--nothing"),
-    (("describe",), "BLOCK"),
+    (("describe",), "block"),
     (("synth", "fifo", "--seeds", "two"), "--seeds"),
     (("test", "nothing"), "sluice list"),
     (("test", "fifo", "--sim", "modelsim"), "icarus verilator"),

@@ -11,7 +11,13 @@ from sluice_sim.formal import Proof, streams
 BROKEN = [
     ("skid_buffer", {"shape": "bitx2"}, "payload.eq(spare)", "payload.eq(self.i.payload)", "order"),
     ("fifo", {"shape": "bitx1", "depth": 3}, "self.level != self.depth - 1", "1", "room"),
-    ("fifo", {"shape": "bitx1", "depth": 3}, "arrived.eq(push)", "arrived.eq(self.i.valid)", "changed"),
+    (
+        "fifo",
+        {"shape": "bitx1", "depth": 3},
+        "arrived.eq(push)",
+        "arrived.eq(self.i.valid)",
+        "changed",
+    ),
     ("fork", {"shape": "bitx2", "outputs": 2}, "self.i.valid & ~done[k]", "self.i.valid", "order"),
     ("arbiter", {"shape": "bitx2", "inputs": 3}, "later.any()", "0", "passed over"),
     ("arbiter", {"shape": "bitx2", "inputs": 3}, "locked.eq(~ends)", "locked.eq(0)", "interrupted"),

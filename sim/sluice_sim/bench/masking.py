@@ -23,7 +23,7 @@ class MaskingBench(Bench):
         empty = False
         for shape in self.sizes(kind, rng):
             rows, columns = shape
-            segments = self.lengths(rng)
+            segments = self.lengths(rng, columns)
             raw = rng.integers(0, 1 << 32, (rows, columns), dtype=np.uint64)
             raw &= np.uint64((1 << block.number.width) - 1)
             if kind == "extremes":
@@ -32,12 +32,16 @@ class MaskingBench(Bench):
             masks, settings = [], []
             steady = rng.random() < 0.5
             choice = None
-            for _ in range(rows):
+            for r in range(rows):
                 # Settings may change from row to row, but for the segment lengths.
                 if choice is None or not steady:
                     choice = self.settings(kind, rng)
                 terms, alternative, value = choice
                 masks.append(mask_rows(shape, terms, segments=segments, external=external))
+                # A row of which nothing passes leaves a mark, so one scenario goes without them.
+                if kind == "extremes" and columns and not masks[r][r].any():
+                    terms = [self.term("all") for _ in terms]
+                    masks[r] = mask_rows(shape, terms, segments=segments, external=external)
                 settings.append((terms, alternative, value))
             used = []
             for r in range(rows):
@@ -69,12 +73,19 @@ class MaskingBench(Bench):
         if kind == "rate":
             return [(4, min(10 * lanes, top // lanes * lanes))]
         if kind == "extremes":
-            sizes = [(1, 1), (3, 0), (2, lanes), (5, lanes + 1), (lanes + 2, 1), (7, 2 * lanes - 1)]
-            sizes += [(40, 3), (33, 33)]
+            sizes = [
+                (1, 1),
+                (20, 0),
+                (2, lanes),
+                (5, lanes + 1),
+                (lanes + 2, 1),
+                (7, 2 * lanes - 1),
+            ]
+            sizes += [(40, 3), *[(33, 33)] * 6]
             return [(min(r, top), min(c, top)) for r, c in sizes]
         return [
             (int(rng.integers(1, min(12, top))), int(rng.integers(0, min(4 * lanes + 2, top))))
-            for _ in range(12)
+            for _ in range(24)
         ]
 
     def specials(self) -> np.ndarray:
@@ -86,14 +97,26 @@ class MaskingBench(Bench):
             found.add(getattr(self.block.number, name, 0) or 0)
         return np.array(sorted(found), np.uint64)
 
-    def lengths(self, rng: np.random.Generator) -> list[int]:
+    def lengths(self, rng: np.random.Generator, columns: int) -> list[int]:
         count = self.block.segments
         largest = (1 << self.block.index_bits) // max(1, count) - 1
         top = min(int(rng.choice([5, 9, 33])), largest)
         lengths = rng.integers(1, max(2, top), count).tolist()
-        if count and rng.random() < 0.4:
+        if count and rng.random() < 0.3:
             lengths[int(rng.integers(0, count))] = 0
+        if count and rng.random() < 0.7:
+            # Up to as long as the index allows beside the others.
+            k = int(rng.integers(0, count))
+            room = min((1 << self.block.index_bits) - 1 - sum(lengths), 33)
+            lengths[k] += int(rng.integers(0, room + 1))
+        if count > 1 and columns > 24 and rng.random() < 0.7:
+            # Short ones, and a long one that ends inside the matrix.
+            lengths = [int(rng.integers(1, 4)), int(rng.integers(16, 22)), *([1] * (count - 2))]
         return lengths
+
+    def term(self, kind: str, a: int = 0, b: int = 0, invert: bool = False, operation: str = "or"):
+        """Return one term of a mask, as the golden model takes it."""
+        return {"kind": kind, "a": a, "b": b, "invert": invert, "operation": operation}
 
     def settings(self, kind: str, rng: np.random.Generator) -> tuple[list[dict], str, int]:
         block = self.block
@@ -105,20 +128,15 @@ class MaskingBench(Bench):
         terms = []
         for _ in range(block.terms):
             chosen = kinds[int(rng.integers(0, len(kinds)))]
+            if block.segments and rng.random() < (0.5 if kind == "extremes" else 0.2):
+                chosen = Kind.SEGMENTS
             if kind == "rate":
                 chosen = Kind.EXTERNAL if block.external else kinds[-1]
             a, b = (int(v) for v in rng.integers(-reach, reach + 1, 2))
             if rng.random() < 0.3:
                 a = int(rng.choice([0, 1, -1, min(block.lanes, most), -min(block.lanes, most)]))
-            terms.append(
-                {
-                    "kind": chosen.name.lower(),
-                    "a": a,
-                    "b": b,
-                    "invert": bool(rng.random() < 0.3),
-                    "operation": ("and", "or")[int(rng.integers(0, 2))],
-                }
-            )
+            operation = ("and", "or")[int(rng.integers(0, 2))]
+            terms.append(self.term(chosen.name.lower(), a, b, bool(rng.random() < 0.3), operation))
         alternative = list(Alternative)[int(rng.integers(0, 4))].name.lower()
         value = int.from_bytes(rng.bytes(4), "little") & ((1 << block.number.width) - 1)
         return terms, alternative, value

@@ -65,6 +65,7 @@ class StreamPort:
     ) -> None:
         """Send ``words`` in order; returns when the last one was accepted.
 
+        Between words the payload is noise.
         ``settings`` is called with the settings of each word in the cycle in which it is first
         offered, and with ``None`` where nobody may look at them: between words.
         """
@@ -79,6 +80,7 @@ class StreamPort:
             while not self.ready.value:
                 await RisingEdge(self.clk)
             self.valid.value = 0
+            self.drive(self.rng.getrandbits(sum(self.widths)))
         settings(None)
 
     async def receive(self) -> None:

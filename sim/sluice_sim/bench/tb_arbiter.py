@@ -3,6 +3,7 @@
 import cocotb
 from cocotb.triggers import RisingEdge
 
+from sluice_sim.bench.spec import pack
 from sluice_sim.bench.tb import Run
 
 
@@ -39,3 +40,29 @@ async def takes_turns(dut, active, kind):
     checking = cocotb.start_soon(check())
     run.bench.compare(await run.play(scenario), scenario)
     checking.cancel()
+
+
+@cocotb.test(timeout_time=2, timeout_unit="ms")
+@cocotb.parametrize(idle=[0, 1, 2, 3])
+async def takes_turns_after_a_pause(dut, idle):
+    """Go on behind the last input when all ask at once, however long nobody did."""
+    run = Run(dut, active=1.0)
+    scenario = run.bench.scenario("rate", run.gen)
+    await run.start(scenario)
+    inputs = [run.ports[name] for name in scenario.inputs]
+    dut.o__ready.value = 1
+    for port in inputs:
+        port.drive(pack(run.block.shape, [1], last=True))
+    for k, port in enumerate(inputs):
+        port.valid.value = 1
+        await RisingEdge(dut.clk)
+        port.valid.value = 0
+        for _ in range(idle):
+            await RisingEdge(dut.clk)
+        for other in inputs:
+            other.valid.value = 1
+        start = k + 1 if run.block.policy == "round_robin" else 0
+        for turn in range(start, start + len(inputs)):
+            await RisingEdge(dut.clk)
+            assert int(dut.source.value) == turn % len(inputs)
+            inputs[turn % len(inputs)].valid.value = 0
