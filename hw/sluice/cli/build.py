@@ -49,10 +49,10 @@ def build(
     Example: sluice build rounding --board ulx3s-85f -o build/rounding
     """
     from rich.console import Console
-    from sluice_boards.build import build_bitstream, program_board
-    from sluice_boards.targets import find_board
 
     from sluice.files import fresh_folder
+    from sluice_boards.build import build_bitstream, program_board
+    from sluice_boards.targets import find_board
 
     target = find_board(board)
     entry, made = block_of(block, preset or target.preset(block), settings or ())
