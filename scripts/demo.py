@@ -23,6 +23,7 @@ from numpy.typing import NDArray
 from rich.console import Console
 from rich.table import Table
 
+from sluice.datasheet import LUT4, REGISTERS, net_area
 from sluice_sim.golden.random import Lfsr32, lane_seeds
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -169,11 +170,10 @@ def report(built: dict[str, Any]) -> None:
         lanes = {"default": 8, "own_bits": 8, "fp8_e4m3": 4, "full": 8}
         for m in kept:
             if m["device"] == "ecp5-85k":
-                luts = m["area"]["TRELLIS_COMB"] - m["harness"]["tables"]
-                registers = m["area"]["TRELLIS_FF"] - m["harness"]["registers"]
+                area = net_area(m)
                 rate = f"{m['worst_mhz'] * lanes[m['preset']] / 1000:.2f} G"
-                cells = (block, m["preset"], m["device"], luts, registers, m["worst_mhz"], rate)
-                table.add_row(*map(str, cells))
+                numbers = (area[LUT4], area[REGISTERS], m["worst_mhz"], rate)
+                table.add_row(block, m["preset"], m["device"], *map(str, numbers))
     used = {name: u["used"] for name, u in built["utilisation"].items()}
     cells = (used["TRELLIS_COMB"], used["TRELLIS_FF"], built["fmax_mhz"])
     table.add_row(

@@ -5,7 +5,6 @@ in the harness less the harness. The datasheet takes it from boards/sluice_board
 ``--check`` fails unless the multiplexer takes at most 1.2 tables per bit.
 """
 
-import json
 import sys
 from pathlib import Path
 from typing import Any
@@ -14,7 +13,8 @@ ROOT = Path(__file__).resolve().parents[1]
 sys.path[:0] = [str(ROOT / part) for part in ("hw", "sim", "boards")]
 
 from sluice.catalogue import find_block  # noqa: E402
-from sluice.datasheet import fingerprint  # noqa: E402
+from sluice.datasheet import LUT4, REGISTERS, fingerprint, net_area  # noqa: E402
+from sluice.files import keep_json  # noqa: E402
 from sluice.masking import Masking  # noqa: E402
 from sluice_boards.measure import find_device, measure  # noqa: E402
 
@@ -43,12 +43,8 @@ def variants() -> dict[str, dict[str, Any]]:
 
 
 def cost(parameters: dict[str, Any]) -> dict[str, int]:
-    """Return tables and registers, with one seed, on which they do not depend."""
-    found = measure(Masking(**parameters), find_device("ecp5-85k"), seeds=(1,))
-    return {
-        "comb": found["area"]["TRELLIS_COMB"] - found["harness"]["tables"],
-        "ff": found["area"]["TRELLIS_FF"] - found["harness"]["registers"],
-    }
+    """Return the area, with one seed, on which it does not depend."""
+    return net_area(measure(Masking(**parameters), find_device("ecp5-85k"), seeds=(1,)))
 
 
 def multiplexer() -> dict[str, Any]:
@@ -58,7 +54,7 @@ def multiplexer() -> dict[str, Any]:
     """
     narrow, wide = ({**ONE, "element": name} for name in ("bf16", "fp32"))
     bits = LANES * 16
-    added = cost(wide)["comb"] - cost(narrow)["comb"]
+    added = cost(wide)[LUT4] - cost(narrow)[LUT4]
     return {"tables": added, "bits": bits, "tables_per_bit": round(added / bits, 3)}
 
 
@@ -70,11 +66,10 @@ def main() -> None:
     print(f"{'':32}{'COMB':>6}{'FF':>7}{'adds':>7}{'per lane':>10}")
     for name, parameters in variants().items():
         found = cost(parameters)
-        added = found["comb"] - (rows[0][1] if rows else found["comb"])
-        rows.append([name, found["comb"], found["ff"], added, f"{added / LANES:.1f}"])
-        print(
-            f"{name:32}{found['comb']:6}{found['ff']:7}{added:7}{added / LANES:10.1f}", flush=True
-        )
+        luts, registers = found[LUT4], found[REGISTERS]
+        added = luts - (rows[0][1] if rows else luts)
+        rows.append([name, luts, registers, added, f"{added / LANES:.1f}"])
+        print(f"{name:32}{luts:6}{registers:7}{added:7}{added / LANES:10.1f}", flush=True)
     facts = {
         "script": "scripts/masking_area.py",
         "note": f"{LANES} lanes of {ELEMENT} with one term on the ECP5, less the harness. The path "
@@ -84,9 +79,7 @@ def main() -> None:
         "columns": ["generators built", "LUT4", "registers", "adds LUT4", "per lane"],
         "rows": rows,
     }
-    partial = OUT.with_suffix(".partial")
-    partial.write_text(json.dumps(facts, indent=1) + "\n")
-    partial.replace(OUT)
+    keep_json(OUT, facts)
     if "--check" in sys.argv and path["tables_per_bit"] > LIMIT:
         sys.exit(f"the multiplexer takes {path['tables_per_bit']} tables per bit, above {LIMIT}")
 

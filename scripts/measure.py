@@ -14,6 +14,7 @@ from rich.console import Console
 
 from sluice.catalogue import CATALOGUE, Entry, find_block
 from sluice.datasheet import fingerprint
+from sluice.files import keep_json
 from sluice_boards.measure import find_device, measure
 
 RESULTS = Path(__file__).resolve().parents[1] / "boards/sluice_boards/results"
@@ -43,15 +44,12 @@ def measure_entry(entry: Entry, console: Console, *, anew: bool) -> None:
                 )
         console.print(f"{entry.name:18} {preset:10} {device:9} {found.get('worst_mhz', '-')} MHz")
         records.append(found)
-    partial = path.with_suffix(".partial")
-    partial.write_text(json.dumps(records, indent=1) + "\n")
-    partial.replace(path)
+    keep_json(path, records)
 
 
 def main() -> None:
     """Measure the named blocks, or all of them."""
     names = [a for a in sys.argv[1:] if a != "--all"]
-    RESULTS.mkdir(exist_ok=True)
     console = Console()
     for entry in [find_block(n) for n in names] or CATALOGUE.values():
         measure_entry(entry, console, anew="--all" in sys.argv)

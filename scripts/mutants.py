@@ -11,6 +11,7 @@ from pathlib import Path
 
 from sluice.catalogue import CATALOGUE, Entry, find_block
 from sluice.datasheet import fingerprint
+from sluice.files import keep_json
 from sluice_sim.mutation import coverage
 
 RESULTS = Path(__file__).resolve().parents[1] / "sim/sluice_sim/results"
@@ -28,9 +29,7 @@ def measure_entry(entry: Entry, count: int, *, anew: bool) -> None:
     if path.exists() and not anew and key.items() <= json.loads(path.read_text()).items():
         return
     facts = key | coverage(entry, count, seed=1)
-    partial = path.with_suffix(".partial")
-    partial.write_text(json.dumps(facts, indent=1) + "\n")
-    partial.replace(path)
+    keep_json(path, facts)
     print(
         f"{entry.name:18} {100 * facts['score']:5.1f} %, {facts['survived']} survived", flush=True
     )
@@ -45,7 +44,6 @@ def main() -> None:
     parser.add_argument("--count", type=int, default=60)
     parser.add_argument("--all", action="store_true")
     asked = parser.parse_args()
-    RESULTS.mkdir(exist_ok=True)
     for entry in [find_block(n) for n in asked.blocks] or CATALOGUE.values():
         measure_entry(entry, asked.count, anew=asked.all)
 

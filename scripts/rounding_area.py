@@ -5,7 +5,6 @@ mode own_bits, and what each further mode and option adds to it. The datasheet t
 boards/sluice_boards/results/parts.
 """
 
-import json
 import sys
 from pathlib import Path
 from typing import Any
@@ -19,7 +18,8 @@ sys.path[:0] = [str(ROOT / part) for part in ("hw", "sim", "boards")]
 
 from sluice.block import Block  # noqa: E402
 from sluice.catalogue import find_block  # noqa: E402
-from sluice.datasheet import fingerprint  # noqa: E402
+from sluice.datasheet import LUT4, REGISTERS, fingerprint, net_area  # noqa: E402
+from sluice.files import keep_json  # noqa: E402
 from sluice.rounding import Rounding  # noqa: E402
 from sluice_boards.measure import find_device, measure  # noqa: E402
 
@@ -71,9 +71,8 @@ def main() -> None:
     rows: list[list[Any]] = []
     print(f"{'':26}{'COMB':>6}{'FF':>7}{'of bare':>9}{'adds':>7}")
     for name, block in variants().items():
-        found = measure(block, find_device("ecp5-85k"), seeds=(1,))
-        comb = found["area"]["TRELLIS_COMB"] - found["harness"]["tables"]
-        ff = found["area"]["TRELLIS_FF"] - found["harness"]["registers"]
+        found = net_area(measure(block, find_device("ecp5-85k"), seeds=(1,)))
+        comb, ff = found[LUT4], found[REGISTERS]
         ratio = comb / rows[0][1] if rows else 1.0
         added = comb - rows[1][1] if len(rows) > 1 else 0
         rows.append([name, comb, ff, f"{ratio:.2f}", added])
@@ -87,10 +86,7 @@ def main() -> None:
         "rows": rows,
     }
     path = ROOT / "boards/sluice_boards/results/parts/rounding.json"
-    path.parent.mkdir(exist_ok=True)
-    partial = path.with_suffix(".partial")
-    partial.write_text(json.dumps(facts, indent=1) + "\n")
-    partial.replace(path)
+    keep_json(path, facts)
 
 
 if __name__ == "__main__":

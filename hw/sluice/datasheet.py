@@ -10,7 +10,9 @@ from sluice.catalogue import Entry
 from sluice.export import ports_of, streams_of, to_rtlil
 from sluice.registers import register_map
 
-__all__ = ["datasheet", "fingerprint"]
+__all__ = ["LUT4", "REGISTERS", "area_and_speed", "datasheet", "fingerprint", "net_area"]
+
+LUT4, REGISTERS = "LUT4", "registers"
 
 _SECTION = re.compile(r"^(\w[\w ]*)\n-{3,}$", re.MULTILINE)
 
@@ -187,22 +189,8 @@ def _measurements(measured: Sequence[Mapping[str, Any]]) -> list[str]:
         return ["Not measured."]
     rows = []
     for m in measured:
-        area = dict(m["area"])
-        if "harness" in m:
-            names = {"tables": ("TRELLIS_COMB",), "registers": ("TRELLIS_FF",)}
-            for part, cells in names.items():
-                for cell in cells:
-                    if cell in area:
-                        area[cell] -= m["harness"][part]
-            skip = {"DCCA", "TRELLIS_IO", "SB_IO", "SB_GB", "ICESTORM_GB"}
-            # A logic cell of the iCE40 holds a table and a register, so the harness hides in both.
-            parts = [f"{_CELLS.get(n, n)} {v}" for n, v in area.items() if v and n not in skip]
-            if "ICESTORM_LC" in area:
-                parts.append(f"with the harness ({m['harness']['registers']} registers)")
-            speed = f"{m['worst_mhz']} ({', '.join(str(f) for f in m['fmax_mhz'])})"
-        else:
-            parts, speed = [f"gates {m['gates']}", f"flip-flops {_flip_flops(area)}"], "-"
-        rows.append((m["part"], f"`{m['preset']}`", speed, ", ".join(parts)))
+        area, speed = area_and_speed(m)
+        rows.append((m["part"], f"`{m['preset']}`", speed, area))
     tools = {k: v for m in measured for k, v in m["tools"].items()}
     return [
         *_table(("part", "preset", "Fmax in MHz, worst (by seed)", "area"), rows),
@@ -213,9 +201,41 @@ def _measurements(measured: Sequence[Mapping[str, Any]]) -> list[str]:
     ]
 
 
+def area_and_speed(measured: Mapping[str, Any]) -> tuple[str, str]:
+    """Return what a record of ``scripts/measure`` says of both, for a table."""
+    net = net_area(measured)
+    if "harness" not in measured:
+        return ", ".join(f"{name} {count}" for name, count in net.items()), "-"
+    area = ", ".join(f"{name} {count}" for name, count in net.items() if count)
+    if "ICESTORM_LC" in measured["area"]:
+        area += f", with the harness ({measured['harness']['registers']} registers)"
+    return area, f"{measured['worst_mhz']} ({', '.join(str(f) for f in measured['fmax_mhz'])})"
+
+
+def net_area(measured: Mapping[str, Any]) -> dict[str, int]:
+    """Return what the block of a record takes, in the datasheet's words, without the harness.
+
+    A logic cell of the iCE40 holds a table and a register, so the harness stays in that number.
+    """
+    if "harness" not in measured:
+        flip_flops = sum(n for cell, n in measured["area"].items() if "DFF" in cell)
+        return {"gates": measured["gates"], "flip-flops": flip_flops}
+    harness = {
+        "TRELLIS_COMB": measured["harness"]["tables"],
+        "TRELLIS_FF": measured["harness"]["registers"],
+    }
+    area: dict[str, int] = measured["area"]
+    return {
+        _CELLS.get(cell, cell): count - harness.get(cell, 0)
+        for cell, count in area.items()
+        if cell not in _AROUND
+    }
+
+
+_AROUND = {"DCCA", "TRELLIS_IO", "SB_IO", "SB_GB", "ICESTORM_GB"}
 _CELLS = {
-    "TRELLIS_COMB": "LUT4",
-    "TRELLIS_FF": "registers",
+    "TRELLIS_COMB": LUT4,
+    "TRELLIS_FF": REGISTERS,
     "TRELLIS_RAMW": "RAM writers",
     "DP16KD": "block RAM",
     "MULT18X18D": "multipliers",
@@ -223,10 +243,6 @@ _CELLS = {
     "ICESTORM_RAM": "block RAM",
     "ICESTORM_DSP": "multipliers",
 }
-
-
-def _flip_flops(area: Mapping[str, int]) -> int:
-    return sum(n for cell, n in area.items() if "DFF" in cell)
 
 
 def _verification(

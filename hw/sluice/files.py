@@ -1,14 +1,16 @@
 """Writing so that nothing half-written is left behind, and nothing overwritten."""
 
+import json
 import shutil
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 from sluice.catalogue import RequestError
 
-__all__ = ["check_fresh", "fresh_file", "fresh_folder"]
+__all__ = ["check_fresh", "fresh_file", "fresh_folder", "keep_json", "replaced_file"]
 
 
 def check_fresh(path: Path) -> None:
@@ -60,3 +62,19 @@ def fresh_file(path: Path) -> Iterator[Path]:
         partial = Path(tmp) / path.name
         yield partial
         partial.rename(path)
+
+
+@contextmanager
+def replaced_file(path: Path) -> Iterator[Path]:
+    """Give a file name to write to; it takes the place of ``path`` only if the body ends well."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(prefix=f".{path.name}-", dir=path.absolute().parent) as tmp:
+        partial = Path(tmp) / path.name
+        yield partial
+        partial.replace(path)
+
+
+def keep_json(path: Path, facts: Any) -> None:
+    """Write ``facts`` to ``path``, in place of what is there."""
+    with replaced_file(path) as partial:
+        partial.write_text(json.dumps(facts, indent=1) + "\n")

@@ -41,6 +41,8 @@ def describe(
 
     Example: sluice describe masking --set lanes=16
     """
+    from sluice.datasheet import area_and_speed
+
     entry, made = block_of(block, preset, settings or ())
     facts = facts_of(entry, made)
     if as_json:
@@ -60,9 +62,15 @@ def describe(
     )
     print(f"latency  {facts['latency']} cycles\ninterval {facts['interval']} cycles")
     print(f"presets  {' '.join(entry.presets)}")
-    for m in facts["measurements"]:
-        area = ", ".join(f"{n} {v}" for n, v in m["area"].items())
-        print(f"{m['device']} ({m['preset']}): {m.get('worst_mhz', '-')} MHz worst seed; {area}")
+    if facts["measurements"]:
+        print_table(
+            "measured without the harness; docs/ has the whole datasheet",
+            ("device", "preset", "Fmax in MHz, worst (by seed)", "area"),
+            [
+                (m["device"], m["preset"], *reversed(area_and_speed(m)))
+                for m in facts["measurements"]
+            ],
+        )
 
 
 def facts_of(entry: Any, made: Any) -> dict[str, Any]:

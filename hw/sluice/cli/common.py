@@ -11,7 +11,6 @@ __all__ = [
     "Json",
     "at_least_one",
     "block_of",
-    "example",
     "pairs",
     "print_json",
     "print_table",
@@ -20,11 +19,6 @@ __all__ = [
 ]
 
 Json = Annotated[bool, typer.Option("--json", help="Print JSON for a program to read.")]
-
-
-def example(*lines: str) -> str:
-    """Return the epilogue of a verb's help."""
-    return "Example: " + " ; ".join(f"[bold]{line}[/bold]" for line in lines)
 
 
 def report_error(error: Exception) -> NoReturn:

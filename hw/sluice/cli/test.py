@@ -7,6 +7,7 @@ from typing import Annotated, Any
 import typer
 
 from sluice.cli.common import at_least_one, select
+from sluice.files import replaced_file
 
 __all__ = ["test"]
 
@@ -90,7 +91,5 @@ def write_junit(path: Path, outcomes: list[tuple[Any, Any]]) -> None:
             case = ElementTree.SubElement(suite, "testcase", classname=classname, name=name)
             if name in result.failures:
                 ElementTree.SubElement(case, "failure", message=result.failures[name])
-    path.parent.mkdir(parents=True, exist_ok=True)
-    partial = path.with_name(f".{path.name}.partial")
-    ElementTree.ElementTree(suites).write(partial, encoding="utf-8", xml_declaration=True)
-    partial.replace(path)
+    with replaced_file(path) as partial:
+        ElementTree.ElementTree(suites).write(partial, encoding="utf-8", xml_declaration=True)

@@ -114,14 +114,8 @@ class HostLink(Block):
         m.submodules.leaving = leaving = RegisterSlice(shape=FrameByte())
         wiring.connect(m, leaving.o, encoder.i)
         from_host, to_host = decoder.o, leaving.i
-        m.d.comb += [
-            decoder.i.valid.eq(self.i.valid),
-            decoder.i.payload.eq(self.i.payload),
-            self.i.ready.eq(decoder.i.ready),
-            self.o.valid.eq(encoder.o.valid),
-            self.o.payload.eq(encoder.o.payload),
-            encoder.o.ready.eq(self.o.ready),
-        ]
+        wiring.connect(m, wiring.flipped(self.i), decoder.i)
+        wiring.connect(m, encoder.o, wiring.flipped(self.o))
 
         # The frame that came, and the answer to the last request that was in order.
         op, seq, code = Signal(8), Signal(8), Signal(Code)

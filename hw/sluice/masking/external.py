@@ -3,7 +3,7 @@
 from typing import Any
 
 from amaranth import Cat, Module, Mux, Signal
-from amaranth.lib import stream
+from amaranth.lib import stream, wiring
 from amaranth.lib.wiring import In, Out
 
 from sluice.block import Block
@@ -90,14 +90,8 @@ class MaskAligner(Block):
         chunk = Beat(FORMATS["bit"], self.lanes)
         m.submodules.narrow = narrow = Narrow(shape=chunk, ratio=self.ratio)
         m.submodules.queue = queue = SkidBuffer(shape=chunk)
-        m.d.comb += [
-            narrow.i.valid.eq(self.i.valid),
-            narrow.i.payload.eq(self.i.payload),
-            self.i.ready.eq(narrow.i.ready),
-            queue.i.valid.eq(narrow.o.valid),
-            queue.i.payload.eq(narrow.o.payload),
-            narrow.o.ready.eq(queue.i.ready),
-        ]
+        wiring.connect(m, wiring.flipped(self.i), narrow.i)
+        wiring.connect(m, narrow.o, queue.i)
         # The bits in view are those of `head` from `skip` on, and behind them those of the queue.
         head, filled, skip = Signal(chunk), Signal(), Signal(range(max(2, self.lanes)))
         ahead = queue.o.payload

@@ -11,6 +11,7 @@ from sluice.block import Block
 from sluice.formats import FORMATS, find_format
 from sluice.masking.external import MaskAligner
 from sluice.masking.generator import Generator
+from sluice.masking.output import add_marked_output
 from sluice.masking.settings import (
     Alternative,
     Kind,
@@ -20,7 +21,7 @@ from sluice.masking.settings import (
     read_masking,
 )
 from sluice.params import Choice, Flag, Int
-from sluice.stream import Beat, Fork
+from sluice.stream import Beat
 
 __all__ = ["Masking"]
 
@@ -98,6 +99,7 @@ class Masking(Block):
     i: stream.Interface
     i_mask: stream.Interface
     o: stream.Interface
+    o_mask: stream.Interface
     o_mask: stream.Interface
     config: Any
     status: Any
@@ -316,8 +318,13 @@ class Masking(Block):
         for k in range(self.lanes):
             element = Value.cast(beat_3.data[k])
             m.d.comb += Value.cast(masked.data[k]).eq(Mux(passing[k], element, alternative_3))
+        if self.mask_output:
+            taken = add_marked_output(m, valid_3, masked, passing, o=self.o, o_mark=self.o_mask)
+        else:
+            m.d.comb += [self.o.valid.eq(valid_3), self.o.payload.eq(masked)]
+            taken = self.o.ready
         m.d.comb += [
-            ready.eq(self.add_output(m, valid_3, masked, passing)),
+            ready.eq(taken),
             go.eq(~valid_3 | ready),
             step.eq(empty_3 | ready),
         ]
@@ -358,31 +365,6 @@ class Masking(Block):
         with m.If(aligner.take & aligner.short):
             m.d.sync += self.status.mask_short.eq(1)
         return aligner.bits
-
-    def add_output(self, m: Module, valid: Value, beat: Any, mask: Value) -> Value:
-        """Offer the last stage to ``o`` and, if there is one, to ``o_mask``; return its ready."""
-        if not self.mask_output:
-            m.d.comb += [
-                self.o.valid.eq(valid),
-                self.o.payload.eq(beat),
-            ]
-            return self.o.ready
-        both = data.StructLayout({"beat": self.beat, "mask": self.lanes})
-        m.submodules.fork = fork = Fork(shape=both, outputs=2)
-        m.d.comb += [
-            fork.i.valid.eq(valid),
-            fork.i.payload.beat.eq(beat),
-            fork.i.payload.mask.eq(mask),
-            self.o.valid.eq(fork.o[0].valid),
-            self.o.payload.eq(fork.o[0].payload.beat),
-            fork.o[0].ready.eq(self.o.ready),
-            self.o_mask.valid.eq(fork.o[1].valid),
-            Cat(self.o_mask.payload.data).eq(fork.o[1].payload.mask),
-            self.o_mask.payload.keep.eq(fork.o[1].payload.beat.keep),
-            self.o_mask.payload.last.eq(fork.o[1].payload.beat.last),
-            fork.o[1].ready.eq(self.o_mask.ready),
-        ]
-        return fork.i.ready
 
     def watch_rows(self, m: Module, moves: Value, beat: Any, mask: Value) -> None:
         """Set ``empty_row`` behind a row of which nothing passed."""

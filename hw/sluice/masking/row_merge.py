@@ -9,8 +9,9 @@ from amaranth.lib.wiring import In, Out
 
 from sluice.block import Block
 from sluice.formats import FORMATS, find_format
+from sluice.masking.output import add_marked_output
 from sluice.params import Choice, Int
-from sluice.stream import Beat, Fork
+from sluice.stream import Beat
 
 __all__ = ["RowMerge"]
 
@@ -180,7 +181,8 @@ class RowMerge(Block):
                 m.d.sync += Cat(Value.cast(out.data[k]), marks[k]).eq(Mux(held, words[k], word))
                 with m.If(emits_2 | ~held):
                     m.d.sync += words[k].eq(word)
-        self.add_output(m, go, valid, out, marks)
+        taken = add_marked_output(m, valid, out, marks, o=self.o, o_mark=self.o_mark)
+        m.d.comb += go.eq(~valid | taken)
         return m
 
     def add_rows(self, m: Module, accept: Value) -> tuple[Signal, Value, Value]:
@@ -232,25 +234,6 @@ class RowMerge(Block):
                 with m.Case(Part.LAST):
                     m.d.sync += [left.eq(1), first.eq(1), opening.eq(1), begins.eq(1)]
         return left, part == Part.SECOND, part != Part.FIRST
-
-    def add_output(self, m: Module, go: Signal, valid: Value, beat: Any, marks: Value) -> None:
-        """Offer the last stage to ``o`` and ``o_mark``."""
-        both = data.StructLayout({"beat": self.beat, "marks": self.lanes})
-        m.submodules.fork = fork = Fork(shape=both, outputs=2)
-        m.d.comb += [
-            fork.i.valid.eq(valid),
-            fork.i.payload.beat.eq(beat),
-            fork.i.payload.marks.eq(marks),
-            go.eq(~valid | fork.i.ready),
-            self.o.valid.eq(fork.o[0].valid),
-            self.o.payload.eq(fork.o[0].payload.beat),
-            fork.o[0].ready.eq(self.o.ready),
-            self.o_mark.valid.eq(fork.o[1].valid),
-            Cat(self.o_mark.payload.data).eq(fork.o[1].payload.marks),
-            self.o_mark.payload.keep.eq(fork.o[1].payload.beat.keep),
-            self.o_mark.payload.last.eq(fork.o[1].payload.beat.last),
-            fork.o[1].ready.eq(self.o_mark.ready),
-        ]
 
 
 def _turn(words: Sequence[Value], places: Value) -> list[Value]:

@@ -52,7 +52,7 @@ class RowMergeBench(Bench):
             return [min(4 * lanes + 1, top)]
         if kind == "extremes":
             sizes = [1, 2, 3, 4, 6, 1, 1, 5, lanes, lanes + 1, lanes + 2, 2 * lanes + 1]
-            return [min(n, top) for n in sizes] + [top] * (top <= 64)
+            return [min(n, top) for n in sizes] + [top] * (3 if top <= 64 else 0)
         return [int(n) for n in rng.integers(1, min(3 * lanes + 3, top) + 1, 12)]
 
     def latency_pairs(self, inputs: int, outputs: int) -> list[tuple[int, int]]:

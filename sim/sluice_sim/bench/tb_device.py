@@ -11,25 +11,15 @@ import tty
 from pathlib import Path
 
 import cocotb
-from cocotb.clock import Clock
 from cocotb.triggers import Timer
 
+from sluice.files import replaced_file
+from sluice_sim.bench.line import Line
 from sluice_sim.transactor import CHUNK
 
 # Cycles between two looks, and looks without a byte after which the simulation sleeps.
 LOOK, AWAKE = 32, 64
 SLEEP = 0.05
-
-
-async def begin(dut) -> None:
-    """Reset the device; leaves at a time between clock edges, where what is read holds still."""
-    for name in ("put", "put_count", "put_turn", "got_turn"):
-        getattr(dut, name).value = 0
-    dut.rst.value = 1
-    if hasattr(dut, "clk"):
-        cocotb.start_soon(Clock(dut.clk, 10, unit="ns").start())
-    await Timer(28, unit="ns")
-    dut.rst.value = 0
 
 
 @cocotb.test()
@@ -39,12 +29,11 @@ async def serve(dut):
     ours, theirs = os.openpty()
     tty.setraw(theirs)
     os.set_blocking(ours, False)
-    await begin(dut)
-    path = Path(os.environ["SLUICE_PORT_FILE"])
-    partial = path.with_suffix(".part")
-    partial.write_text(os.ttyname(theirs))
-    partial.replace(path)
-    put_turn = got_turn = quiet = 0
+    line = Line(dut)
+    await line.begin()
+    with replaced_file(Path(os.environ["SLUICE_PORT_FILE"])) as path:
+        path.write_text(os.ttyname(theirs))
+    quiet = 0
     to_link = to_host = b""
     while os.getppid() != 1 and _lives(parent):
         await Timer(10 * LOOK, unit="ns")
@@ -52,18 +41,11 @@ async def serve(dut):
         if len(to_link) < CHUNK:
             with contextlib.suppress(BlockingIOError):
                 to_link += os.read(ours, 4096)
-        if to_link and int(dut.put_seen.value) == put_turn:
-            chunk, to_link = to_link[:CHUNK], to_link[CHUNK:]
-            put_turn ^= 1
-            dut.put.value = int.from_bytes(chunk, "little")
-            dut.put_count.value = len(chunk)
-            dut.put_turn.value = put_turn
-            quiet = 0
-        if not to_host and int(dut.got_valid.value):
-            count = int(dut.got_count.value)
-            to_host = int(dut.got.value).to_bytes(CHUNK, "little")[CHUNK - count :]
-            got_turn ^= 1
-            dut.got_turn.value = got_turn
+        waiting = len(to_link)
+        to_link = line.send(to_link)
+        if not to_host:
+            to_host = line.receive()
+        if to_host or len(to_link) < waiting:
             quiet = 0
         if to_host:
             with contextlib.suppress(BlockingIOError):
