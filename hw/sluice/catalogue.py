@@ -142,6 +142,19 @@ def _stream(name: str, cls: str, summary: str, **more: Any) -> Entry:
     )
 
 
+def _elementwise(name: str, cls: str, summary: str, **more: Any) -> Entry:
+    return Entry(
+        name,
+        f"sluice.arith:{cls}",
+        summary,
+        group="arith",
+        bench=f"sluice_sim.bench.arith:{cls}Bench",
+        proof="sluice_sim.formal.arith:prove_elementwise",
+        golden=f"sluice_sim.golden.arith:{name}",
+        **more,
+    )
+
+
 _SMALL, _ODD = {"shape": "bitx1"}, {"shape": "int4x3"}
 
 _ENTRIES = (
@@ -381,6 +394,32 @@ _ENTRIES = (
             ("fp8_e4m3", "ecp5-85k"),
             ("small", "up5k"),
         ),
+    ),
+    _elementwise(
+        "multiply_add",
+        "MultiplyAdd",
+        "fused multiply-add, rounded once",
+        presets={
+            "default": {},
+            "fp32": {"source": "fp32"},
+            "fp16": {"source": "fp16", "target": "fp16"},
+            "fp8_e4m3": {"source": "fp8_e4m3"},
+            "fp8_e5m2": {"source": "fp8_e5m2", "target": "fp16"},
+            "flush": {"flush": True},
+        },
+        cases=(
+            {"source": "fp8_e4m3", "target": "fp8_e4m3", "lanes": 3, "stages": 0},
+            {"source": "fp8_e5m2", "target": "fp8_e5m2", "lanes": 2, "stages": 3, "flush": True},
+            {"source": "fp16", "lanes": 4, "stages": 7},
+            {"source": "bf16", "target": "bf16", "lanes": 2, "stages": 11},
+            {"source": "tf32", "target": "tf32", "stages": 5},
+            {"source": "fp8_e4m3", "target": "fp8_e4m3", "lanes": 16, "flush": True, "stages": 4},
+            {"source": "fp32", "stages": 1, "flush": True},
+            {"source": "fp16", "target": "bf16", "stages": 9},
+        ),
+        proofs=({"source": "fp8_e5m2", "target": "fp8_e5m2", "lanes": 1, "stages": 2},),
+        mutants={"source": "fp8_e4m3", "target": "fp8_e4m3", "stages": 3},
+        measured=(*_DEFAULTS, ("fp32", "ecp5-85k"), ("fp8_e4m3", "ecp5-85k")),
     ),
 )
 

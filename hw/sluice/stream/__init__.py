@@ -11,10 +11,11 @@ from sluice.stream.beat import Beat, Payload, beat_signature
 from sluice.stream.demux import Demux
 from sluice.stream.fifo import Fifo
 from sluice.stream.fork import Fork
-from sluice.stream.join import Join
+from sluice.stream.join import Join, join
 from sluice.stream.narrow import Narrow
 from sluice.stream.packet_counter import PacketCounter
 from sluice.stream.packet_splitter import PacketSplitter
+from sluice.stream.pipeline import Pipeline
 from sluice.stream.register_slice import RegisterSlice
 from sluice.stream.settings import sample_settings
 from sluice.stream.skid_buffer import SkidBuffer
@@ -33,11 +34,13 @@ __all__ = [
     "PacketCounter",
     "PacketSplitter",
     "Payload",
+    "Pipeline",
     "RegisterSlice",
     "SkidBuffer",
     "Widen",
     "axi_stream_members",
     "beat_signature",
     "element_bytes",
+    "join",
     "sample_settings",
 ]

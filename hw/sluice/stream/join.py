@@ -1,5 +1,6 @@
 """Several streams into one, beat by beat."""
 
+from collections.abc import Sequence
 from typing import Any
 
 from amaranth import Cat, Module
@@ -10,7 +11,14 @@ from sluice.block import Block
 from sluice.params import Int
 from sluice.stream.beat import Payload
 
-__all__ = ["Join"]
+__all__ = ["Join", "join"]
+
+
+def join(m: Module, inputs: Sequence[Any], o: Any) -> None:
+    """Offer a beat to ``o`` when all ``inputs`` do, and take theirs when it is taken."""
+    m.d.comb += o.valid.eq(Cat(i.valid for i in inputs).all())
+    for i in inputs:
+        m.d.comb += i.ready.eq(o.valid & o.ready)
 
 
 class Join(Block):
@@ -66,10 +74,7 @@ class Join(Block):
 
     def elaborate(self, platform: Any) -> Module:
         m = Module()
-        m.d.comb += self.o.valid.eq(Cat(i.valid for i in self.i).all())
+        join(m, self.i, self.o)
         for k, i in enumerate(self.i):
-            m.d.comb += [
-                self.o.payload[k].eq(i.payload),
-                i.ready.eq(self.o.valid & self.o.ready),
-            ]
+            m.d.comb += self.o.payload[k].eq(i.payload)
         return m

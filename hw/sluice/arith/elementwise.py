@@ -1,0 +1,76 @@
+"""Blocks that do the same arithmetic in every lane."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from amaranth import Cat, Module, Signal, Value
+from amaranth.lib import data, stream, wiring
+from amaranth.lib.wiring import In, Out
+
+from sluice.block import Block
+from sluice.formats import Format
+from sluice.stream import Beat, Pipeline, join
+
+__all__ = ["Elementwise"]
+
+
+class Elementwise(Block):
+    """Join the operands' streams, beat by beat, and compute a result in every lane.
+
+    A subclass has the parameter ``lanes``, calls :meth:`promise`, and says with :meth:`make_unit`
+    what computes one result. The result's packets are those of the first operand; a beat of which
+    another operand has a different ``keep`` or ``last`` sets ``status.uneven``, and is computed
+    all the same.
+    """
+
+    lanes: int
+    o: stream.Interface
+    status: Any
+    interval = 1
+
+    def promise(self, operands: Mapping[str, Format], result: Format) -> None:
+        """Declare the ports; ``operands`` are the formats by the names of their streams."""
+        self.operands = dict(operands)
+        self.beats = {name: Beat(f, self.lanes) for name, f in self.operands.items()}
+        self.unit_latency = self.make_unit().latency
+        members: dict[str, Any] = {
+            name: In(stream.Signature(beat)) for name, beat in self.beats.items()
+        }
+        self.o_beat = Beat(result, self.lanes)
+        members["o"] = Out(stream.Signature(self.o_beat))
+        if len(members) > 2:
+            members["status"] = Out(data.StructLayout({"uneven": 1}))
+        joined = data.StructLayout(self.beats)
+        self.pipeline = Pipeline(i_shape=joined, o_shape=self.o_beat, stages=self.unit_latency)
+        self.latency = self.pipeline.latency
+        wiring.Component.__init__(self, members)
+
+    def make_unit(self) -> Any:
+        """Return what computes one lane: ports named as the operands, ``o``, and ``latency``."""
+        raise NotImplementedError
+
+    def elaborate(self, platform: Any) -> Module:
+        m = Module()
+        m.submodules.pipeline = pipeline = self.pipeline
+        streams = [getattr(self, name) for name in self.operands]
+        join(m, streams, pipeline.i)
+        for name, operand in zip(self.operands, streams, strict=True):
+            m.d.comb += pipeline.i.payload[name].eq(operand.payload)
+        wiring.connect(m, pipeline.o, wiring.flipped(self.o))
+
+        for k in range(self.lanes):
+            m.submodules[f"lane_{k}"] = unit = self.make_unit()
+            for name in self.operands:
+                m.d.comb += getattr(unit, name).eq(pipeline.entry[name].data[k])
+            m.d.comb += Value.cast(pipeline.result.data[k]).eq(unit.o)
+        first, *others = (pipeline.entry[name] for name in self.operands)
+        frame: Value = Cat(first.keep, first.last)
+        for other in others:
+            with m.If(pipeline.entry_valid & (Cat(other.keep, other.last) != frame)):
+                m.d.sync += self.status.uneven.eq(1)
+        for k in range(self.unit_latency):
+            later = Signal(self.lanes + 1, name=f"frame_{k + 1}", reset_less=True)
+            m.d.sync += later.eq(frame)
+            frame = later
+        m.d.comb += Cat(pipeline.result.keep, pipeline.result.last).eq(frame)
+        return m

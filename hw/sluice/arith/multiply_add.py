@@ -1,0 +1,111 @@
+"""Fused multiply-add, lane by lane."""
+
+from amaranth.lib import stream
+
+from sluice.arith.elementwise import Elementwise
+from sluice.arith.multiply_add_unit import MultiplyAddUnit
+from sluice.formats import FORMATS, Float
+from sluice.params import Choice, Flag, Int
+
+__all__ = ["MultiplyAdd"]
+
+_FLOATS = tuple(name for name, f in FORMATS.items() if isinstance(f, Float))
+
+
+class MultiplyAdd(Elementwise):
+    """Compute ``a * b + c`` in every lane, rounded once, to nearest even.
+
+    Exact to IEEE 754 and, for 8 bits, to OCP OFP8: subnormals, infinities, NaN and signs of zero.
+    A NaN that goes out is the canonical one: positive, quiet, payload zero. E4M3 has no infinity,
+    and overflows to its NaN.
+
+    Parameters
+    ----------
+    source : format
+        Floating-point format of ``a`` and ``b``.
+    target : format
+        Floating-point format of ``c`` and of the result; its exponent has at least as many bits as
+        the source's.
+    lanes : int, 1..64
+        Results per beat.
+    stages : int, 0..18
+        Registers in the datapath, spread evenly over its steps; as many as it has steps if those
+        are fewer.
+    flush : bool
+        Subnormal operands count as zeros of their sign; a result that is below the smallest normal
+        number after rounding becomes a zero of its sign.
+
+    Members
+    -------
+    a : In(stream.Signature(Beat(source, lanes)))
+    b : In(stream.Signature(Beat(source, lanes)))
+    c : In(stream.Signature(Beat(target, lanes)))
+    o : Out(stream.Signature(Beat(target, lanes)))
+        Packets as those of ``a``.
+    status : Out(StructLayout({"uneven": 1}))
+        Sticky: beats that met had different ``keep`` or ``last``.
+
+    Attributes
+    ----------
+    latency : stages + 2 cycles
+        The datapath, and the output queue.
+    interval : 1 cycle
+        One beat per cycle, which nothing could better: every lane does a result in every cycle.
+
+    Notes
+    -----
+    The streams' ``ready`` depends on each other's ``valid`` in the same cycle, and on a register.
+    Registers of the datapath never stall: a beat is admitted when its result has a place in the
+    output queue. Reset drops all beats on the way.
+
+    The product is exact; the smaller of product and addend is shifted to the larger one, with what
+    is shifted out gathered in one bit; a negative difference is kept as its complement with ones
+    without end behind it, so that it is never negated. Method: J.-M. Muller et al., Handbook of
+    Floating-Point Arithmetic, 2nd edition, 2018, chapter 7.
+    Golden model: :func:`sluice_sim.golden.arith.multiply_add`.
+
+    Raises
+    ------
+    TypeError, ValueError
+        If a parameter is not of its type or out of its range, or the target has the smaller
+        exponent.
+    """
+
+    a: stream.Interface
+    b: stream.Interface
+    c: stream.Interface
+
+    PARAMETERS = (
+        Choice("source", "format of the factors", _FLOATS),
+        Choice("target", "format of the addend and of the result", _FLOATS),
+        Int("lanes", "results per beat", 1, 64),
+        Int("stages", "registers in the datapath", 0, 18, "cycles"),
+        Flag("flush", "subnormal numbers count as zero"),
+    )
+
+    def __init__(
+        self,
+        *,
+        source: str = "bf16",
+        target: str = "fp32",
+        lanes: int = 1,
+        stages: int = 18,
+        flush: bool = False,
+    ):
+        self.check(source=source, target=target, lanes=lanes, stages=stages, flush=flush)
+        self.source: str
+        self.target: str
+        self.stages: int
+        self.flush: bool
+        factor, addend = FORMATS[self.source], FORMATS[self.target]
+        assert isinstance(factor, Float)
+        assert isinstance(addend, Float)
+        if addend.exponent_bits < factor.exponent_bits:
+            raise ValueError(f"target must have at least the exponent of {source}, not {target}")
+        self.factor, self.addend = factor, addend
+        self.promise({"a": factor, "b": factor, "c": addend}, addend)
+
+    def make_unit(self) -> MultiplyAddUnit:
+        return MultiplyAddUnit(
+            source=self.factor, target=self.addend, stages=self.stages, flush=self.flush
+        )

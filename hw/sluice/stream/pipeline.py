@@ -1,0 +1,120 @@
+"""Make a stream block of a datapath of fixed latency."""
+
+from typing import Any
+
+from amaranth import Module, Signal, Value
+from amaranth.lib import stream, wiring
+from amaranth.lib.wiring import In, Out
+
+from sluice.block import Block
+from sluice.params import Int
+from sluice.stream.beat import Payload
+from sluice.stream.fifo import Fifo
+
+__all__ = ["Pipeline"]
+
+
+class Pipeline(Block):
+    """Handshake of a datapath whose registers never stall.
+
+    The datapath lies outside: it takes :attr:`entry` and gives :attr:`result` exactly ``stages``
+    cycles later, every cycle, whether the entry is valid or not. A beat is admitted only when its
+    result has a place in the output queue, so that nothing has to be held up on the way.
+
+    Parameters
+    ----------
+    i_shape, o_shape : shape
+        Payloads of the input and of the output.
+    stages : int, 0..64
+        Registers between :attr:`entry` and :attr:`result`.
+
+    Members
+    -------
+    i : In(stream.Signature(i_shape))
+    o : Out(stream.Signature(o_shape))
+    entry : Out(i_shape)
+        Payload that enters the datapath in this cycle.
+    entry_valid : Out(1)
+        The entry is a beat, and has been taken.
+    result : In(o_shape)
+        What became of the entry of ``stages`` cycles ago.
+    result_valid : Out(1)
+        Whether that entry was a beat.
+
+    Attributes
+    ----------
+    latency : ``stages + 2`` cycles
+        The datapath and the output queue.
+    interval : 1 cycle
+
+    Notes
+    -----
+    ``i.ready`` is a register. Reset drops all beats on the way.
+
+    Raises
+    ------
+    TypeError, ValueError
+        If a parameter is not of its type or out of its range.
+    """
+
+    i: stream.Interface
+    o: stream.Interface
+    entry: Any
+    entry_valid: Signal
+    result: Any
+    result_valid: Signal
+    interval = 1
+
+    PARAMETERS = (
+        Payload("i_shape", "payload of the input"),
+        Payload("o_shape", "payload of the output"),
+        Int("stages", "registers between entry and result", 0, 64, "cycles"),
+    )
+
+    def __init__(self, *, i_shape: Any, o_shape: Any, stages: int):
+        self.check(i_shape=i_shape, o_shape=o_shape, stages=stages)
+        self.i_shape: Any
+        self.o_shape: Any
+        self.stages: int
+        self.latency = self.stages + Fifo.latency
+        # A place is taken from admission until the result leaves, and is free for the next
+        # admission one cycle after that.
+        self.depth = self.latency + 1
+        super().__init__(
+            {
+                "i": In(stream.Signature(self.i_shape)),
+                "o": Out(stream.Signature(self.o_shape)),
+                "entry": Out(self.i_shape),
+                "entry_valid": Out(1),
+                "result": In(self.o_shape),
+                "result_valid": Out(1),
+            }
+        )
+
+    def elaborate(self, platform: Any) -> Module:
+        m = Module()
+        m.submodules.queue = queue = Fifo(shape=self.o_shape, depth=self.depth)
+        taken, left = Signal(), Signal()
+        held, held_next = Signal(range(self.depth + 1)), Signal(range(self.depth + 1))
+        room = Signal(init=1)
+        m.d.comb += [
+            self.i.ready.eq(room),
+            taken.eq(self.i.valid & room),
+            left.eq(self.o.valid & self.o.ready),
+            held_next.eq(held + taken - left),
+            self.entry.eq(self.i.payload),
+            self.entry_valid.eq(taken),
+        ]
+        m.d.sync += [held.eq(held_next), room.eq(held_next != self.depth)]
+        valid: Value = taken
+        for k in range(self.stages):
+            stage = Signal(name=f"valid_{k + 1}")
+            m.d.sync += stage.eq(valid)
+            valid = stage
+        m.d.comb += [
+            self.result_valid.eq(valid),
+            queue.i.valid.eq(valid),
+            queue.i.payload.eq(self.result),
+        ]
+        wiring.connect(m, queue.o, wiring.flipped(self.o))
+        return m
