@@ -91,7 +91,7 @@ def mx_quantize(
     v = np.asarray(values, np.float64)
     blocks = _split(v, block)
     emax = int(np.frexp(fmt.max)[1]) - 1
-    bad = ~np.isfinite(blocks).all(axis=-1)
+    bad = np.asarray(~np.isfinite(blocks).all(axis=-1))
     largest = np.where(bad, 0.0, np.abs(blocks).max(axis=-1))
     # frexp has its fraction in [1/2, 1).
     leading = np.frexp(largest)[1].astype(np.int64) - 1
