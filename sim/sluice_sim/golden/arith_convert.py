@@ -105,7 +105,7 @@ def mx_quantize(
         np.ldexp(np.abs(fraction), 53).astype(np.uint64),
         power - 53,
         # Only where the scale is held below what the block needs.
-        power > emax + 1,
+        (power > emax + 1) & (fraction != 0),
         np.broadcast_to(bad[..., None], blocks.shape),
     )
     if isinstance(fmt, FixedFormat):

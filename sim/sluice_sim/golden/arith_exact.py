@@ -33,7 +33,7 @@ def dot(
     Parameters
     ----------
     a, b : array of integers, shape ``(..., terms)``, broadcast against each other
-        Bit patterns of format ``source``; at most ``2**30`` terms.
+        Bit patterns of format ``source``; at most ``2**28`` terms.
     c : array of integers, shape ``(...)``
         Bit patterns of format ``addend``.
     source, addend, target : str
@@ -60,8 +60,9 @@ def dot(
         raise ValueError("a and b need an axis of terms")
     shape = np.broadcast_shapes(a.shape[:-1], np.shape(c))
     terms = a.shape[-1]
-    a, b = (np.broadcast_to(x, (*shape, terms)).reshape(-1, terms) for x in (a, b))
+    a, b = (np.broadcast_to(x, (*shape, terms)) for x in (a, b))
     c = np.broadcast_to(c, shape).reshape(-1)
+    a, b = (x.reshape(c.size, terms) for x in (a, b))
     result = np.empty(c.size, np.uint64)
     for start in range(0, c.size, CHUNK):
         rows = slice(start, start + CHUNK)
