@@ -1,5 +1,7 @@
 """Golden model of the rounding unit; the generators of its random bits are in `random`."""
 
+from typing import NamedTuple
+
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
@@ -11,6 +13,28 @@ MODES = ("nearest_even", "towards_zero", "own_bits", "generator")
 
 # The widest field of a source word is the magnitude of 32-bit fixed point.
 MAX_RANDOM_BITS = 32
+
+
+class Parts(NamedTuple):
+    """Values taken apart: ``significand * 2**exponent`` unless infinite or NaN, all of one shape.
+
+    Attributes
+    ----------
+    negative : array of bool
+        Sign, of zeros too.
+    significand : array of uint64, 0..2**53-1
+        Not normalised: leading zeros may stand for a subnormal or nothing.
+    exponent : array of int64
+        Weight of the lowest bit of the significand.
+    is_inf, is_nan : array of bool
+        Where either holds, significand and exponent say nothing.
+    """
+
+    negative: NDArray[np.bool_]
+    significand: NDArray[np.uint64]
+    exponent: NDArray[np.int64]
+    is_inf: NDArray[np.bool_]
+    is_nan: NDArray[np.bool_]
 
 
 def round_bits(
@@ -77,20 +101,54 @@ def round_bits(
         raise ValueError(f"mode must be one of {', '.join(MODES)}, not {mode!r}")
     src, dst = find_format(source), find_format(target)
     code = check_codes(bits, src)
-    negative, significand, exponent, is_inf, is_nan = _unpack(code, src)
+    r = None
+    if mode in ("own_bits", "generator"):
+        r = _rounding_value(code, src, mode, random_bits, position, random)
+    return round_parts(
+        unpack(code, src), dst, mode=mode, saturate=saturate, random_bits=random_bits, random=r
+    )
 
+
+def round_parts(
+    parts: Parts,
+    dst: FloatFormat | FixedFormat,
+    *,
+    mode: str = "nearest_even",
+    saturate: bool = False,
+    flush: bool = False,
+    random_bits: int = 0,
+    random: NDArray[np.uint64] | None = None,
+) -> NDArray[np.uint64]:
+    """Round values to bit patterns of ``dst``, as :func:`round_bits` says.
+
+    Parameters
+    ----------
+    parts : Parts
+        The values. For a fixed-point target the significands must be below ``2**32``, and below
+        ``2**24`` where their lowest bit is below ``2**-32`` of the target's.
+    dst : FloatFormat or FixedFormat
+        The target.
+    mode, saturate
+        As in :func:`round_bits`.
+    flush : bool
+        Floating-point targets only: round as if the exponent had no lower end, and make zero, of
+        the sign of the value, what is then below the smallest normal value.
+    random_bits, random : int and array of uint64
+        R and ``r`` of each element, for the two stochastic modes.
+    """
+    negative, significand, exponent, is_inf, is_nan = parts
     if isinstance(dst, FixedFormat):
-        quantum = np.full(code.shape, -dst.fraction_bits)
+        quantum = np.full(significand.shape, -dst.fraction_bits)
     else:
         # frexp counts the bits of an integer; zero gets the target's smallest exponent.
         length = np.frexp(significand.astype(np.float64))[1].astype(np.int64)
         lowest = 1 - dst.bias
         leading = np.where(significand == 0, lowest, exponent + length - 1)
-        quantum = np.maximum(leading, lowest) - dst.mantissa_bits
+        quantum = (leading if flush else np.maximum(leading, lowest)) - dst.mantissa_bits
 
-    # Only floating point, of at most 24 bits, ever drops more than 32. With 32 bits of r, dropping
-    # more than 63 is then the same as dropping 63, and a shift to the left by more than 32
-    # overflows any fixed-point target.
+    # Of a source word, only floating point, of at most 24 bits, ever drops more than 32. With 32
+    # bits of r, dropping more than 63 is then the same as dropping 63, and so it is to nearest with
+    # 53 bits. A shift to the left by more than 32 overflows any fixed-point target.
     drop = np.clip(quantum - exponent, -32, 63)
     right = np.maximum(drop, 0).astype(np.uint64)
     kept = (significand << np.maximum(-drop, 0).astype(np.uint64)) >> right
@@ -100,15 +158,14 @@ def round_bits(
         # Twice the dropped part against one whole, so that drop = 0 needs no case of its own.
         twice, whole = dropped << np.uint64(1), np.uint64(1) << right
         kept = kept + ((twice > whole) | ((twice == whole) & (kept & np.uint64(1) > 0)))
-    elif mode != "towards_zero":
-        r = _rounding_value(code, src, mode, random_bits, position, random)
+    elif random is not None:
         shift = right.astype(np.int64) - random_bits
         second = np.where(
             shift >= 0,
             dropped >> np.maximum(shift, 0).astype(np.uint64),
             dropped << np.maximum(-shift, 0).astype(np.uint64),
         )
-        kept = kept + ((second + r) >> np.uint64(random_bits))
+        kept = kept + ((second + random) >> np.uint64(random_bits))
 
     if isinstance(dst, FixedFormat):
         largest = np.where(negative, 1 << dst.width - 1, (1 << dst.width - 1) - 1).astype(np.uint64)
@@ -120,6 +177,8 @@ def round_bits(
         # subnormal that reaches the smallest normal value, step the exponent by themselves.
         field = quantum + dst.mantissa_bits + dst.bias - 1
         result = (field << dst.mantissa_bits) + kept.astype(np.int64)
+        if flush:
+            result = np.where(result < 1 << dst.mantissa_bits, 0, result)
         overflow = result > dst.max_code
         beyond = dst.inf_code if dst.has_inf else dst.nan_code
         finite_overflow = dst.max_code if mode == "towards_zero" else beyond
@@ -132,14 +191,14 @@ def round_bits(
     return result.astype(np.uint64)
 
 
-def _unpack(code: NDArray[np.int64], fmt: FloatFormat | FixedFormat) -> tuple[NDArray, ...]:
-    """Return sign, significand and exponent (the value is their product), is inf, is NaN."""
+def unpack(code: NDArray[np.int64], fmt: FloatFormat | FixedFormat) -> Parts:
+    """Take bit patterns apart that :func:`sluice_sim.golden.formats.check_codes` has passed."""
     negative = (code >> fmt.width - 1).astype(bool)
     never = np.zeros(code.shape, bool)
     if isinstance(fmt, FixedFormat):
         magnitude = np.where(negative, (1 << fmt.width) - code, code)
         exponent = np.full(code.shape, -fmt.fraction_bits)
-        return negative, magnitude.astype(np.uint64), exponent, never, never
+        return Parts(negative, magnitude.astype(np.uint64), exponent, never, never)
     magnitude = code & ((1 << fmt.width - 1) - 1)
     field = magnitude >> fmt.mantissa_bits
     hidden = np.where(field > 0, 1 << fmt.mantissa_bits, 0)
@@ -147,7 +206,7 @@ def _unpack(code: NDArray[np.int64], fmt: FloatFormat | FixedFormat) -> tuple[ND
     exponent = np.maximum(field, 1) - fmt.bias - fmt.mantissa_bits
     is_inf = magnitude == fmt.inf_code if fmt.has_inf else never
     is_nan = (magnitude > fmt.max_code) & ~is_inf
-    return negative, significand.astype(np.uint64), exponent, is_inf, is_nan
+    return Parts(negative, significand.astype(np.uint64), exponent, is_inf, is_nan)
 
 
 def _rounding_value(
