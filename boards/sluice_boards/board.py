@@ -55,5 +55,7 @@ class Board:
         return self.presets.get(block, "default")
 
     def make_platform(self) -> Any:
-        """Return a platform; it serves for one build."""
-        return load(self.platform)()
+        """Return a platform that carries the technology; it serves for one build."""
+        platform = load(self.platform)()
+        platform.technology = self.technology
+        return platform

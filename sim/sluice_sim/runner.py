@@ -16,7 +16,9 @@ from cocotb_tools.runner import get_runner
 
 from sluice.catalogue import Entry, RequestError, load
 from sluice.export import to_verilog
+from sluice.technology import GENERIC, Technology
 from sluice.tools import TOOLS
+from sluice_sim.models import models_of
 
 __all__ = [
     "SIMULATORS",
@@ -97,14 +99,16 @@ def find_simulator(wanted: str | None = None) -> str:
     )
 
 
-def _build(runner: Any, source: Path, top: str, folder: Path, sim: str, *, waves: bool) -> None:
-    """Build once per content of the source; an interrupted build does not count."""
+def _build(
+    runner: Any, sources: Sequence[Path], top: str, folder: Path, sim: str, *, waves: bool
+) -> None:
+    """Build once per content of the sources; an interrupted build does not count."""
     stamp = folder / "built"
     if stamp.exists():
         runner.build_dir = folder
         return
     runner.build(
-        sources=[source],
+        sources=sources,
         hdl_toplevel=top,
         build_dir=folder,
         always=True,
@@ -125,6 +129,7 @@ def run_bench(
     seed: int = 1,
     waves: bool = False,
     verilog: str | None = None,
+    technology: Technology = GENERIC,
     only: Sequence[str] = (),
     root: Path | None = None,
 ) -> Result:
@@ -138,11 +143,13 @@ def run_bench(
         Of everything random in the bench.
     verilog : str, optional
         A netlist to test in place of the block's own, as mutation coverage does.
+    technology : Technology
+        What the block is elaborated with; models of its primitives are added.
     only : sequence of str
         cocotb test names; all by default.
     """
     block = entry.cls(**parameters)
-    text = verilog if verilog is not None else to_verilog(block, entry.name)
+    text = verilog if verilog is not None else to_verilog(block, entry.name, technology)
     return run_modules(
         entry.name,
         text,
@@ -151,6 +158,7 @@ def run_bench(
         sim=sim,
         seed=seed,
         waves=waves,
+        models=models_of(technology),
         only=only,
         root=root,
     )
@@ -165,6 +173,7 @@ def run_modules(
     sim: str | None = None,
     seed: int = 1,
     waves: bool = False,
+    models: Sequence[Path] = (),
     only: Sequence[str] = (),
     root: Path | None = None,
 ) -> Result:
@@ -174,11 +183,14 @@ def run_modules(
     ----------
     env : mapping
         What the tests are told, by environment variables.
+    models : sequence of Path
+        Verilog of modules that ``text`` instantiates and does not define.
     sim, seed, only
         See :func:`run_bench`.
     """
     sim = find_simulator(sim)
-    key = hashlib.sha256(f"{sim} {waves}\n{text}".encode()).hexdigest()[:16]
+    contents = "\n".join([f"{sim} {waves}", text, *(model.read_text() for model in models)])
+    key = hashlib.sha256(contents.encode()).hexdigest()[:16]
     folder = (root or build_root()) / f"{name}-{key}"
     folder.mkdir(parents=True, exist_ok=True)
     source = folder / f"{name}.v"
@@ -190,7 +202,7 @@ def run_modules(
     runner.log.setLevel(logging.WARNING)
     # The runner leaves with SystemExit under pytest only; the results say what happened either way.
     with contextlib.suppress(SystemExit):
-        _build(runner, source, name, folder, sim, waves=waves)
+        _build(runner, [source, *models], name, folder, sim, waves=waves)
         runner.test(
             hdl_toplevel=name,
             hdl_toplevel_lang="verilog",

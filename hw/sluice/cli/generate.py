@@ -31,15 +31,16 @@ def generate(
     """
     from sluice.catalogue import RequestError
     from sluice.files import fresh_folder
+    from sluice.technology import GENERIC
 
     if bus not in ("stream", "axis"):
         raise RequestError(f"no bus {bus!r}: there are stream axis")
     entry, made = block_of(block, preset, settings or ())
-    technology = "generic"
+    technology = GENERIC
     if board is not None:
         from sluice_boards.targets import find_board
 
-        technology = find_board(board).technology.name
+        technology = find_board(board).technology
     texts = files_for(entry, made, bus=bus, technology=technology)
     folder = output or Path("build") / entry.name
     with fresh_folder(folder) as partial:
@@ -51,7 +52,7 @@ def generate(
         print(*(folder / name for name in texts), sep="\n")
 
 
-def files_for(entry: Any, made: Any, *, bus: str, technology: str) -> dict[str, str]:
+def files_for(entry: Any, made: Any, *, bus: str, technology: Any) -> dict[str, str]:
     """Return the text of every generated file by name."""
     import json
 
@@ -74,12 +75,12 @@ def files_for(entry: Any, made: Any, *, bus: str, technology: str) -> dict[str, 
         "block": name,
         "parameters": made.spelled,
         "bus": bus,
-        "technology": technology,
+        "technology": technology.name,
         "latency": made.latency,
         "interval": made.interval,
     }
     return {
-        f"{name}.v": to_verilog(top, name),
+        f"{name}.v": to_verilog(top, name, technology),
         f"{name}.core": _core(name, entry.summary, __version__),
         f"{name}.registers.json": json.dumps(register_map(top), indent=2) + "\n",
         f"{name}.parameters.json": json.dumps(facts, indent=2) + "\n",
