@@ -71,7 +71,7 @@ class MultiplyAddUnit(wiring.Component):
         c = unpack(self.c, target, flush=self.flush)
         bits = source.fraction_bits + 1
         m.submodules.multiplier = multiplier = Multiplier(
-            a_width=bits, b_width=bits, stages=flow.registers(3)
+            a_width=bits, b_width=bits, signed=False, stages=flow.registers(3)
         )
         m.d.comb += [multiplier.a.eq(a.significand), multiplier.b.eq(b.significand)]
 
