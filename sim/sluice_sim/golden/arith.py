@@ -277,7 +277,7 @@ def _normalise(x: Parts, top: int) -> Parts:
 
 
 def _sum(x: Parts, y: Parts) -> Parts:
-    """Return a sum that rounds as the exact one does, of significands below ``2**53``."""
+    """Return a sum that rounds as the exact one does, of significands of 48 bits at most."""
     p, q = _normalise(x, TOP), _normalise(y, TOP)
     swap = (q.exponent > p.exponent) | (
         (q.exponent == p.exponent) & (q.significand > p.significand)
