@@ -19,6 +19,7 @@ import ctypes.util
 import itertools
 import math
 from fractions import Fraction
+from typing import Any
 
 import gfloat
 import ml_dtypes
@@ -397,6 +398,8 @@ def test_every_fp8_pair(name, target):
 def test_every_fp8_pair_against_ml_dtypes(name):
     """It computes in fp32, whose 24 bits are enough to round twice: ``24 >= 2 * 4 + 2``."""
     a, b = all_pairs(name)
+    x: Any
+    y: Any
     x, y = (z.astype(np.uint8).view(ML_DTYPES[name]) for z in (a, b))
     with np.errstate(all="ignore"):
         theirs = {multiply: x * y, add: x + y, divide: x / y}
@@ -639,6 +642,7 @@ def test_dot_against_fractions(source, addend, terms):
 @pytest.mark.parametrize(("source", "addend"), FUSED)
 def test_dot_of_one_term_is_multiply_add(source, addend):
     a, b, c = triples(np.random.default_rng(14), source, addend, 3000)
+    options: dict[str, Any]
     for options in ({}, {"flush": True}, {"saturate": True}):
         one = dot(a[:, None], b[:, None], c, source=source, addend=addend, **options)
         other = multiply_add(a, b, c, source=source, addend=addend, **options)
@@ -1012,6 +1016,26 @@ def test_long_against_softfloat(name, operation):
 def test_long_fp32_against_hardware():
     for seed, count in chunks():
         check_fp32_against_hardware(np.random.default_rng([23, seed]), count)
+
+
+@pytest.mark.slow
+def test_roots_of_every_significand():
+    """All of fp32 in 1 <= x < 4: other exponents only shift the result, where it is normal."""
+    for first in range(0x3F800000, 0x40800000, 1 << 18):
+        a = np.arange(first, first + (1 << 18))
+        with np.errstate(all="ignore"):
+            theirs = from_float32(np.sqrt(as_float32(a)))
+        assert_same(square_root(a, source="fp32"), theirs, a)
+        ours = reciprocal_square_root(a, source="fp32").astype(np.int64)
+        # In units of 2**-23 and 2**-26: x times the squares of the two halves around the result.
+        x = np.ldexp(decode(a, "fp32"), 23).astype(np.int64).astype(object)
+        below, above = (
+            np.ldexp((decode(ours, "fp32") + decode(ours + d, "fp32")) / 2, 26).astype(np.int64)
+            for d in (-1, 1)
+        )
+        one = 1 << 23 + 2 * 26
+        assert (x * below.astype(object) ** 2 < one).all()
+        assert (x * above.astype(object) ** 2 > one).all()
 
 
 @pytest.mark.slow

@@ -124,8 +124,8 @@ def round_parts(
     Parameters
     ----------
     parts : Parts
-        The values. For a fixed-point target the significands must be below ``2**32``, and below
-        ``2**24`` where their lowest bit is below ``2**-32`` of the target's.
+        The values. Where the lowest bit of a significand is above that of a fixed-point target,
+        the significand must be below ``2**32``; in the stochastic modes it is that of a source.
     dst : FloatFormat or FixedFormat
         The target.
     mode, saturate
