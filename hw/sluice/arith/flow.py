@@ -1,10 +1,16 @@
 """A datapath in steps, and the registers between them."""
 
+import itertools
 from typing import Any
 
 from amaranth import Module, Signal, Value
 
-__all__ = ["Flow"]
+__all__ = ["Flow", "registers_before"]
+
+
+def registers_before(step: int, *, steps: int, stages: int) -> int:
+    """Return how many of ``stages`` registers stand before a step, counted from 0."""
+    return step * stages // steps
 
 
 class Flow:
@@ -28,7 +34,8 @@ class Flow:
     """
 
     def __init__(self, m: Module, *, steps: int, stages: int):
-        ends = [(k + 1) * stages // steps - k * stages // steps for k in range(steps)]
+        before = [registers_before(k, steps=steps, stages=stages) for k in range(steps + 1)]
+        ends = [after - b for b, after in itertools.pairwise(before)]
         vars(self).update(m=m, ends=ends, at=0, latency=0, values={})
 
     def step(self) -> None:

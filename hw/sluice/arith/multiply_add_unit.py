@@ -7,7 +7,7 @@ from amaranth.lib import wiring
 from amaranth.lib.wiring import In, Out
 
 from sluice.arith.floats import leading_zeros, unpack
-from sluice.arith.flow import Flow
+from sluice.arith.flow import Flow, registers_before
 from sluice.arith.multiplier import Multiplier
 from sluice.arith.sum import Frame, add_and_round
 from sluice.formats import Float
@@ -28,6 +28,9 @@ class MultiplyAddUnit(wiring.Component):
         Registers between operands and result; as many as there are steps to cut if those are fewer.
     flush : bool
         Subnormal operands count as zero, and so do results below the smallest normal number.
+    late : bool
+        ``c`` comes ``lead`` cycles after ``a`` and ``b``, when the product is there: a chain of
+        units then loses only ``latency - lead`` cycles from one to the next.
 
     Members
     -------
@@ -48,11 +51,20 @@ class MultiplyAddUnit(wiring.Component):
     c: Signal
     o: Signal
 
-    def __init__(self, *, source: Float, target: Float, stages: int, flush: bool = False):
-        self.source, self.target, self.flush = source, target, flush
+    def __init__(
+        self,
+        *,
+        source: Float,
+        target: Float,
+        stages: int,
+        flush: bool = False,
+        late: bool = False,
+    ):
+        self.source, self.target, self.flush, self.late = source, target, flush, late
         self.frame = Frame(target, 2 * source.fraction_bits)
         self.steps = 4 + self.frame.steps
         self.latency = min(stages, self.steps)
+        self.lead = registers_before(3, steps=self.steps, stages=self.latency)
         super().__init__(
             {
                 "a": In(source.width),
@@ -68,7 +80,6 @@ class MultiplyAddUnit(wiring.Component):
         flow: Any = Flow(m, steps=self.steps, stages=self.latency)
         a = unpack(self.a, source, flush=self.flush)
         b = unpack(self.b, source, flush=self.flush)
-        c = unpack(self.c, target, flush=self.flush)
         bits = source.fraction_bits + 1
         m.submodules.multiplier = multiplier = Multiplier(
             a_width=bits, b_width=bits, signed=False, stages=flow.registers(3)
@@ -76,7 +87,8 @@ class MultiplyAddUnit(wiring.Component):
         m.d.comb += [multiplier.a.eq(a.significand), multiplier.b.eq(b.significand)]
 
         # What the operands are, while the multiplier works.
-        flow.c = self.c
+        if not self.late:
+            flow.c = self.c
         flow.a_exponent, flow.b_exponent = a.exponent, b.exponent
         flow.a_zeros = Mux(a.is_subnormal, leading_zeros(a.significand), 0)
         flow.b_zeros = Mux(b.is_subnormal, leading_zeros(b.significand), 0)
@@ -91,18 +103,19 @@ class MultiplyAddUnit(wiring.Component):
         flow.zeros = flow.a_zeros | flow.b_zeros if alone else flow.a_zeros + flow.b_zeros
         flow.step()
 
-        c = unpack(flow.c, target, flush=self.flush)
         bias = target.bias - 2 * source.bias
         flow.p_exponent = flow.exponents + bias - flow.zeros
-        flow.c_sign, flow.c_exponent = c.sign, c.exponent
-        flow.c_significand = Mux(c.is_zero, 0, c.significand) if self.flush else c.significand
-        flow.nan = (
-            flow.p_nan | c.is_nan | (flow.p_infinity & c.is_infinity & (flow.p_sign ^ c.sign))
-        )
-        flow.infinity = flow.p_infinity | c.is_infinity
-        flow.infinity_sign = Mux(flow.p_infinity, flow.p_sign, c.sign)
         flow.step()
 
+        if self.late:
+            flow.c = self.c
+        c = unpack(flow.c, target, flush=self.flush)
+        flow.c_sign, flow.c_exponent = c.sign, c.exponent
+        flow.c_significand = Mux(c.is_zero, 0, c.significand) if self.flush else c.significand
+        opposite = flow.p_infinity & c.is_infinity & (flow.p_sign ^ c.sign)
+        flow.nan = flow.p_nan | c.is_nan | opposite
+        flow.infinity = flow.p_infinity | c.is_infinity
+        flow.infinity_sign = Mux(flow.p_infinity, flow.p_sign, c.sign)
         if self.flush:
             flow.p_significand = Mux(flow.p_zero, 0, multiplier.p)
         else:

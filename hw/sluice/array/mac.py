@@ -1,0 +1,146 @@
+"""What multiplies and accumulates in a processing element."""
+
+from abc import ABC, abstractmethod
+
+from amaranth import Module, Signal, Value, signed
+
+from sluice.arith import Multiplier, MultiplyAddUnit
+from sluice.formats import Fixed, Float, Format
+
+__all__ = ["FloatMac", "IntegerMac", "Mac", "make_mac"]
+
+
+class Mac(ABC):
+    """Adds ``x * weight`` to a partial sum, in a column of them.
+
+    Attributes
+    ----------
+    operand, total : Format
+        Of ``x`` and weight, and of what leaves the column.
+    lead : int, cycles
+        From ``x`` entering an element to when its partial sum must.
+    step : int, cycles
+        From a partial sum entering an element to its leaving it.
+    adds_at_top : bool
+        What is accumulated enters the column at its top, where the order of additions matters;
+        otherwise it is added below it.
+    """
+
+    operand: Format
+    total: Format
+    lead: int
+    step: int
+    adds_at_top: bool
+
+    @abstractmethod
+    def sum_width(self, row: int) -> int:
+        """Return the bits of the partial sum that leaves row ``row``."""
+
+    @abstractmethod
+    def add(self, m: Module, *, x: Value, weight: Value, swap: Value, above: Value | None) -> Value:
+        """Return the partial sum that leaves an element.
+
+        Parameters
+        ----------
+        x : operand.width bits
+        weight : operand.width bits
+            The next weight; the element holds the one that it works with.
+        swap : 1 bit
+            Take the next weight, for this ``x`` and those behind it.
+        above : Value or None
+            The partial sum from above; ``None`` for zero.
+        """
+
+
+class IntegerMac(Mac):
+    """Two's complement: exact, in as few bits as the rows so far can fill."""
+
+    step = 1
+    adds_at_top = False
+
+    def __init__(self, operand: Fixed, total: Fixed, *, stages: int):
+        self.operand, self.total = operand, total
+        self.lead = stages
+
+    def sum_width(self, row: int) -> int:
+        # Only the product of the two most negative operands needs the top bit of the product.
+        return min(2 * self.operand.width + row.bit_length(), self.total.width)
+
+    def add(self, m: Module, *, x: Value, weight: Value, swap: Value, above: Value | None) -> Value:
+        width = self.operand.width
+        multiplier = Multiplier(a_width=width, b_width=width, signed=True, stages=self.lead)
+        m.submodules.multiplier = multiplier
+        m.d.comb += [
+            multiplier.a.eq(x.as_signed()),
+            multiplier.b.eq(weight.as_signed()),
+            multiplier.b_en.eq(swap),
+        ]
+        total: Value = multiplier.p
+        if above is not None:
+            total = total + above.as_signed()
+        row = 0 if above is None else 1 << (len(above) - 2 * width)
+        kept = Signal(signed(self.sum_width(row)), name="total", reset_less=True)
+        m.d.sync += kept.eq(total)
+        return kept.as_unsigned()
+
+
+class FloatMac(Mac):
+    """Fused multiply-add: every element rounds, from the top row to the last one."""
+
+    adds_at_top = True
+
+    def __init__(self, operand: Float, total: Float, *, stages: int, flush: bool = False):
+        self.operand, self.total, self.flush, self.stages = operand, total, flush, stages
+        unit = self.make_unit()
+        # One register of its own holds the weight, and x passes one beside it.
+        self.lead = 1 + unit.lead
+        self.step = unit.latency - unit.lead
+
+    def make_unit(self) -> MultiplyAddUnit:
+        return MultiplyAddUnit(
+            source=self.float_operand,
+            target=self.float_total,
+            stages=self.stages,
+            flush=self.flush,
+            late=True,
+        )
+
+    @property
+    def float_operand(self) -> Float:
+        assert isinstance(self.operand, Float)
+        return self.operand
+
+    @property
+    def float_total(self) -> Float:
+        assert isinstance(self.total, Float)
+        return self.total
+
+    def sum_width(self, row: int) -> int:
+        return self.total.width
+
+    def add(self, m: Module, *, x: Value, weight: Value, swap: Value, above: Value | None) -> Value:
+        m.submodules.unit = unit = self.make_unit()
+        held = Signal(self.operand.width, name="weight_held", reset_less=True)
+        later = Signal(self.operand.width, name="x_taken", reset_less=True)
+        m.d.sync += later.eq(x)
+        with m.If(swap):
+            m.d.sync += held.eq(weight)
+        m.d.comb += [unit.a.eq(later), unit.b.eq(held)]
+        if above is not None:
+            m.d.comb += unit.c.eq(above)
+        return unit.o
+
+
+def make_mac(operand: Format, total: Format, *, stages: int, flush: bool = False) -> Mac:
+    """Return what fits the formats: integers with integers, floats with floats.
+
+    Raises
+    ------
+    ValueError
+        If they do not go together.
+    """
+    if isinstance(operand, Fixed) and isinstance(total, Fixed) and not total.fraction_bits:
+        return IntegerMac(operand, total, stages=min(stages, 3))
+    if isinstance(operand, Float) and isinstance(total, Float):
+        return FloatMac(operand, total, stages=stages, flush=flush)
+    raise ValueError(f"{operand} cannot be accumulated in {total}")
