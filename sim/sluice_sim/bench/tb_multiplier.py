@@ -144,4 +144,4 @@ async def multiplies_everything(dut):
 async def multiplies_and_holds(dut):
     """Random operands, with ``b`` taken and held at random."""
     units, rng = all_units(dut), random.Random(cocotb.RANDOM_SEED)
-    await run(dut, units, [unit.chances(rng, 200) for unit in units])
+    await run(dut, units, [unit.chances(rng, 120) for unit in units])
