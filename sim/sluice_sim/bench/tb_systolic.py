@@ -5,6 +5,7 @@
 
 import json
 import os
+from dataclasses import dataclass, replace
 
 import cocotb
 import numpy as np
@@ -18,6 +19,18 @@ from sluice_sim.golden.formats import FloatFormat, find_format
 
 PARAMETERS = json.loads(os.environ.get("SLUICE_ARRAY", "{}"))
 FLUSH = PARAMETERS.get("flush", False)
+
+
+@dataclass(frozen=True)
+class Cycle:
+    """What is on the array's inputs in one cycle."""
+
+    x: int = 0
+    swap: int = 0
+    load: int = 0
+    first: int = 0
+    w: int = 0
+    p: int = 0
 
 
 def words(name: str, rng: np.random.Generator, shape: tuple[int, ...]) -> np.ndarray:
@@ -53,39 +66,38 @@ async def tiles(dut, tight):
     width, wide = array.mac.operand.width, array.mac.total.width
     rng = np.random.default_rng(cocotb.RANDOM_SEED + tight)
     # What is driven in each cycle: x, swap, load, w, p; and what is due.
-    drive: list[tuple[int, int, int, int, int]] = []
+    drive: list[Cycle] = []
     due: dict[int, int] = {}
     tiles = [words(operand, rng, (rows, columns)) for _ in range(6)]
-    loads: dict[int, int] = {}
+    loads: dict[int, tuple[int, int]] = {}
     start = 0
     for w in tiles:
         for c in range(columns):
-            loads[start + c] = packed(w[:, columns - 1 - c], width)
+            loads[start + c] = (packed(w[:, columns - 1 - c], width), int(c == 0))
         start += columns if tight else columns + int(rng.integers(0, 4))
         count = columns if tight else columns + int(rng.integers(0, 2 * columns + 3))
         x, p = words(operand, rng, (count, rows)), words(total, rng, (count, columns))
         sums = multiply_tile(x, w, p, operand=operand, total=total, flush=FLUSH)
         for k in range(count):
-            drive += [(0, 0, 0, 0, 0)] * (start + k + 1 - len(drive))
+            drive += [Cycle()] * (start + k + 1 - len(drive))
             noise = int.from_bytes(rng.bytes(rows * 8), "little") & ((1 << rows * width) - 1)
-            drive[start + k] = (packed(x[k], width), int(k == 0), 0, noise, packed(p[k], wide))
+            drive[start + k] = Cycle(
+                x=packed(x[k], width), swap=int(k == 0), w=noise, p=packed(p[k], wide)
+            )
             due[start + k + array.latency] = packed(sums[k], wide)
         late = 0 if tight else int(rng.integers(0, columns + 1))
         start = max(start + late, start + count - columns)
-    for at, w in loads.items():
-        drive += [(0, 0, 0, 0, 0)] * (at + 1 - len(drive))
-        x, swap, _, _, p = drive[at]
-        drive[at] = (x, swap, 1, w, p)
+    for at, (w, first) in loads.items():
+        drive += [Cycle()] * (at + 1 - len(drive))
+        drive[at] = replace(drive[at], load=1, first=first, w=w)
     assert len(due) >= 6 * columns
 
-    for name in ("x", "swap", "load", "w", "p", "rst"):
-        getattr(dut, name).value = 0
+    dut.rst.value = 0
     cocotb.start_soon(Clock(dut.clk, 10, unit="ns").start())
     await RisingEdge(dut.clk)
     for at in range(len(drive) + array.latency + 1):
-        x, swap, load, w, p = drive[at] if at < len(drive) else (0, 0, 0, 0, 0)
-        dut.x.value, dut.swap.value, dut.load.value = x, swap, load
-        dut.w.value, dut.p.value = w, p
+        for name, value in vars(drive[at] if at < len(drive) else Cycle()).items():
+            getattr(dut, name).value = value
         await ReadOnly()
         if at in due:
             got = int(dut.o.value)
