@@ -140,7 +140,8 @@ def make_mac(operand: Format, total: Format, *, stages: int, flush: bool = False
         If they do not go together.
     """
     if isinstance(operand, Fixed) and isinstance(total, Fixed) and not total.fraction_bits:
-        return IntegerMac(operand, total, stages=min(stages, 3))
+        # The multiplier's operand register is what holds the weight.
+        return IntegerMac(operand, total, stages=min(max(stages, 1), 3))
     if isinstance(operand, Float) and isinstance(total, Float):
         return FloatMac(operand, total, stages=stages, flush=flush)
     raise ValueError(f"{operand} cannot be accumulated in {total}")
