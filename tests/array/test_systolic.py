@@ -11,7 +11,7 @@ from sluice_sim.models import models_of
 from sluice_sim.runner import run_modules
 
 CASES = [
-    {"operand": "int8", "total": "int32", "rows": 4, "columns": 4, "stages": 3},
+    {"operand": "int8", "total": "int32", "rows": 4, "columns": 4, "stages": 4},
     {"operand": "int8", "total": "int32", "rows": 1, "columns": 1, "stages": 0},
     {"operand": "int4", "total": "int16", "rows": 9, "columns": 2, "stages": 1},
     {"operand": "bf16", "total": "fp32", "rows": 3, "columns": 4, "stages": 16},

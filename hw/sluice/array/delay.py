@@ -8,8 +8,9 @@ from amaranth.lib.wiring import In, Out
 
 __all__ = ["Delay"]
 
-# A line of fewer registers is cheaper than a memory with its counter.
-_REGISTERS = 5
+# A line of fewer registers is cheaper than a memory with its counter. A longer one is in block RAM,
+# whose output comes so late in the cycle that a register must follow.
+_REGISTERS, _SHALLOW = 5, 33
 
 
 class Delay(wiring.Component):
@@ -39,21 +40,19 @@ class Delay(wiring.Component):
         value: Value = self.i
         left = self.cycles
         if left >= _REGISTERS:
-            # The row that is read is the next one to be written; a register follows the memory,
-            # whose output comes late in the cycle.
-            rows = left - 1
+            rows = left - 1 - (left > _SHALLOW)
             m.submodules.memory = store = memory.Memory(shape=self.width, depth=rows, init=[])
             write, read = store.write_port(), store.read_port()
-            at, after = Signal(range(rows)), Signal(range(rows))
+            # The row that is read is the next one to be written.
+            last, at = Signal(range(rows)), Signal(range(rows), init=1)
             m.d.comb += [
-                after.eq(Mux(at == rows - 1, 0, at + 1)),
-                write.addr.eq(at),
+                write.addr.eq(last),
                 write.data.eq(self.i),
                 write.en.eq(1),
-                read.addr.eq(after),
+                read.addr.eq(at),
             ]
-            m.d.sync += at.eq(after)
-            value, left = read.data, self.cycles - rows
+            m.d.sync += [last.eq(at), at.eq(Mux(at == rows - 1, 0, at + 1))]
+            value, left = read.data, left - rows
         for k in range(left):
             later = Signal(self.width, name=f"stage_{k + 1}", reset_less=True)
             m.d.sync += later.eq(value)

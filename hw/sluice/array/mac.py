@@ -61,6 +61,8 @@ class IntegerMac(Mac):
     def __init__(self, operand: Fixed, total: Fixed, *, stages: int):
         self.operand, self.total = operand, total
         self.lead = stages
+        # The fourth stands beside the adder: hard multipliers are in few rows, far from most logic.
+        self.multiplier_stages = min(stages, 3)
 
     def sum_width(self, row: int) -> int:
         # Only the product of the two most negative operands needs the top bit of the product.
@@ -68,7 +70,9 @@ class IntegerMac(Mac):
 
     def add(self, m: Module, *, x: Value, weight: Value, swap: Value, above: Value | None) -> Value:
         width = self.operand.width
-        multiplier = Multiplier(a_width=width, b_width=width, signed=True, stages=self.lead)
+        multiplier = Multiplier(
+            a_width=width, b_width=width, signed=True, stages=self.multiplier_stages
+        )
         m.submodules.multiplier = multiplier
         m.d.comb += [
             multiplier.a.eq(x.as_signed()),
@@ -76,6 +80,10 @@ class IntegerMac(Mac):
             multiplier.b_en.eq(swap),
         ]
         total: Value = multiplier.p
+        for k in range(self.lead - self.multiplier_stages):
+            product = Signal(signed(2 * width), name=f"product_{k}", reset_less=True)
+            m.d.sync += product.eq(total)
+            total = product
         if above is not None:
             total = total + above.as_signed()
         row = 0 if above is None else 1 << (len(above) - 2 * width)
@@ -141,7 +149,7 @@ def make_mac(operand: Format, total: Format, *, stages: int, flush: bool = False
     """
     if isinstance(operand, Fixed) and isinstance(total, Fixed) and not total.fraction_bits:
         # The multiplier's operand register is what holds the weight.
-        return IntegerMac(operand, total, stages=min(max(stages, 1), 3))
+        return IntegerMac(operand, total, stages=min(max(stages, 1), 4))
     if isinstance(operand, Float) and isinstance(total, Float):
         return FloatMac(operand, total, stages=stages, flush=flush)
     raise ValueError(f"{operand} cannot be accumulated in {total}")

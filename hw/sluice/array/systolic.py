@@ -112,13 +112,14 @@ class SystolicArray(wiring.Component):
         for c in range(columns):
             below = above[c]
             assert below is not None
+            below = self.later(m, f"o_{c}", below, columns - 1 - c)
             if not mac.adds_at_top:
                 # The sum of the column is exact, so that it does not matter where p is added.
-                addend = self.later(m, f"p_{c}", self.p[c], self.latency - 1 - (columns - 1 - c))
+                addend = self.later(m, f"p_{c}", self.p[c], self.latency - 1)
                 kept = Signal(mac.total.width, name=f"sum_{c}", reset_less=True)
                 m.d.sync += kept.eq(addend + below.as_signed())
                 below = kept
-            m.d.comb += self.o[c].eq(self.later(m, f"o_{c}", below, columns - 1 - c))
+            m.d.comb += self.o[c].eq(below)
         return m
 
     def later(self, m: Module, name: str, value: Any, cycles: int) -> Value:
