@@ -181,7 +181,9 @@ def _round(flow: Flow, frame: Frame, *, flush: bool) -> None:
     else:
         overflow = (flow.packed[size:-1].any() | number.all()) & ~negative
     if flush:
-        number = Mux(~number[fraction_bits:].any() | negative, 0, number)[:size]
+        # Without a leading one, however far it was shifted, there was nothing, or next to nothing.
+        tiny = ~number[fraction_bits:].any() | negative | ~flow.hidden
+        number = Mux(tiny, 0, number)[:size]
     # The three that are no numbers have the exponent in common, and in E4M3 all.
     special = flow.nan | flow.infinity | overflow
     above = Const(target.max_bits + 1, size)
