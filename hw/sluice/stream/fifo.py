@@ -87,6 +87,8 @@ class Fifo(Block):
             Signal(range(rows)),
             Signal(range(rows)),
         )
+        # What comes after it is known ahead, so that the memory waits for a choice alone.
+        following = Signal(range(rows), init=1 % self.depth)
         # Beats that the read port can see: a beat written in this cycle is not among them.
         visible = Signal.like(self.level)
         room = Signal(init=1)
@@ -98,12 +100,14 @@ class Fifo(Block):
             write.addr.eq(writing),
             write.data.eq(self.i.payload),
             write.en.eq(push),
-            reading_next.eq(Mux(pop, after(reading), reading)),
+            reading_next.eq(Mux(pop, following, reading)),
             read.addr.eq(reading_next),
             self.o.payload.eq(read.data),
         ]
         with m.If(push):
             m.d.sync += writing.eq(after(writing))
+        with m.If(pop):
+            m.d.sync += following.eq(after(following))
         m.d.sync += [reading.eq(reading_next), arrived.eq(push)]
         # Comparisons look at the counts as they are, so that only a choice waits for push and pop.
         with m.If(push & ~pop):

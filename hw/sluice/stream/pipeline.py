@@ -78,8 +78,8 @@ class Pipeline(Block):
         self.stages: int
         self.latency = self.stages + Fifo.latency
         # A place is taken from admission until the result leaves, and is free for the next
-        # admission one cycle after that.
-        self.depth = self.latency + 1
+        # admission one cycle after that. Addresses of a power of two wrap by themselves.
+        self.depth = 1 << self.latency.bit_length()
         super().__init__(
             {
                 "i": In(stream.Signature(self.i_shape)),
@@ -95,17 +95,19 @@ class Pipeline(Block):
         m = Module()
         m.submodules.queue = queue = Fifo(shape=self.o_shape, depth=self.depth)
         taken, left = Signal(), Signal()
-        held, held_next = Signal(range(self.depth + 1)), Signal(range(self.depth + 1))
+        held = Signal(range(self.depth + 1))
         room = Signal(init=1)
         m.d.comb += [
             self.i.ready.eq(room),
             taken.eq(self.i.valid & room),
             left.eq(self.o.valid & self.o.ready),
-            held_next.eq(held + taken - left),
             self.entry.eq(self.i.payload),
             self.entry_valid.eq(taken),
         ]
-        m.d.sync += [held.eq(held_next), room.eq(held_next != self.depth)]
+        with m.If(taken & ~left):
+            m.d.sync += [held.eq(held + 1), room.eq(held != self.depth - 1)]
+        with m.Elif(left & ~taken):
+            m.d.sync += [held.eq(held - 1), room.eq(1)]
         valid: Value = taken
         for k in range(self.stages):
             stage = Signal(name=f"valid_{k + 1}")
