@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from amaranth import Cat, Module, Signal, Value
+from amaranth.hdl import ShapeLike
 from amaranth.lib import data, stream, wiring
 from amaranth.lib.wiring import In, Out
 
@@ -28,8 +29,8 @@ class Elementwise(Block):
     status: Any
     interval = 1
 
-    def promise(self, operands: Mapping[str, Format], result: Format) -> None:
-        """Declare the ports; ``operands`` are the formats by the names of their streams."""
+    def promise(self, operands: Mapping[str, Format], result: Format | ShapeLike) -> None:
+        """Declare the ports; ``operands`` are formats by the names of streams."""
         self.operands = dict(operands)
         self.beats = {name: Beat(f, self.lanes) for name, f in self.operands.items()}
         self.unit_latency = self.make_unit().latency
