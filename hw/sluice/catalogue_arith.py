@@ -206,4 +206,27 @@ ARITH = (
         proofs=({"source": "fp8_e5m2", "target": "fp8_e5m2", "stages": 0},),
         mutants={"source": "fp8_e5m2", "target": "fp8_e4m3", "stages": 3},
     ),
+    Entry(
+        "dot",
+        "sluice.arith:Dot",
+        "dot product, summed exactly and rounded once",
+        group="arith",
+        bench="sluice_sim.bench.arith_dot:DotBench",
+        proof="sluice_sim.formal.arith:prove_elementwise",
+        golden="sluice_sim.golden.arith_exact:dot",
+        presets={
+            "default": {},
+            "fp8_e5m2": {"source": "fp8_e5m2", "terms": 2},
+            "fp16": {"source": "fp16", "terms": 2},
+        },
+        cases=(
+            {"target": "fp8_e4m3", "terms": 1, "stages": 0},
+            {"source": "fp8_e5m2", "target": "fp16", "terms": 3, "lanes": 2, "stages": 7},
+            {"target": "bf16", "terms": 5, "stages": 11, "flush": True},
+            {"source": "fp8_e5m2", "target": "fp8_e5m2", "stages": 1, "flush": True},
+            {"source": "fp16", "target": "fp16", "terms": 2, "lanes": 2, "stages": 5},
+        ),
+        proofs=({"target": "fp8_e4m3", "terms": 1, "stages": 0},),
+        mutants={"target": "fp8_e4m3", "terms": 2, "stages": 3},
+    ),
 )

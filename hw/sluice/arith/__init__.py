@@ -8,6 +8,8 @@ from sluice.arith.convert import Convert
 from sluice.arith.convert_unit import ConvertUnit
 from sluice.arith.divide import Divide
 from sluice.arith.divide_unit import DivideUnit
+from sluice.arith.dot import Dot
+from sluice.arith.dot_unit import DotUnit
 from sluice.arith.elementwise import Elementwise
 from sluice.arith.extreme import Extreme
 from sluice.arith.extreme_unit import ExtremeUnit
@@ -31,6 +33,8 @@ __all__ = [
     "ConvertUnit",
     "Divide",
     "DivideUnit",
+    "Dot",
+    "DotUnit",
     "Elementwise",
     "Extreme",
     "ExtremeUnit",

@@ -29,8 +29,10 @@ class Elementwise(Block):
     status: Any
     interval = 1
 
-    def promise(self, operands: Mapping[str, Format], result: Format | ShapeLike) -> None:
-        """Declare the ports; ``operands`` are formats by the names of streams."""
+    def promise(
+        self, operands: Mapping[str, Format | ShapeLike], result: Format | ShapeLike
+    ) -> None:
+        """Declare the ports; ``operands`` are formats by names of streams."""
         self.operands = dict(operands)
         self.beats = {name: Beat(f, self.lanes) for name, f in self.operands.items()}
         self.unit_latency = self.make_unit().latency
@@ -62,7 +64,7 @@ class Elementwise(Block):
         for k in range(self.lanes):
             m.submodules[f"lane_{k}"] = unit = self.make_unit()
             for name in self.operands:
-                m.d.comb += getattr(unit, name).eq(pipeline.entry[name].data[k])
+                m.d.comb += getattr(unit, name).eq(Value.cast(pipeline.entry[name].data[k]))
             m.d.comb += Value.cast(pipeline.result.data[k]).eq(unit.o)
         first, *others = (pipeline.entry[name] for name in self.operands)
         frame: Value = Cat(first.keep, first.last)
