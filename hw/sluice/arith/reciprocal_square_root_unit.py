@@ -80,12 +80,14 @@ class ReciprocalSquareRootUnit(wiring.Component):
         # bits more behind the point: each step doubles the sum and quadruples what remains.
         point = source.fraction_bits
         flow.sum = flow.operand
+        flow.triple = (flow.operand << 1) + flow.operand
         flow.rest = Const(1 << point, point + 1)
         for k in range(self.digits):
             width = point + k + 4
             less = flow.rest - flow.sum
             digit = ~less[-1]
-            high = (flow.sum << 1) + flow.operand * 3
+            # The sum is the operand at first, and five times that one adder.
+            high = (flow.sum << 1) + flow.triple if k else (flow.sum << 2) + flow.sum
             low = (flow.sum << 1) - flow.operand
             flow.sum = Mux(digit, high, low)[:width]
             flow.rest = Cat(Const(0, 2), Mux(digit, less, flow.rest)[: width - 1])
