@@ -6,128 +6,12 @@ of them.
 """
 
 import difflib
-import importlib
-import inspect
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
 from typing import Any
 
-from sluice.block import Block
+from sluice.catalogue_arith import ARITH
+from sluice.entry import DEFAULTS, Entry, RequestError, load
 
 __all__ = ["CATALOGUE", "Entry", "RequestError", "find_block", "load"]
-
-
-class RequestError(ValueError):
-    """A request that cannot be met as it stands: one line that names the thing and the remedy."""
-
-
-def load(reference: str) -> Any:
-    """Return what ``module:attribute`` names."""
-    module, _, attribute = reference.partition(":")
-    return getattr(importlib.import_module(module), attribute)
-
-
-_DEFAULTS = (("default", "ecp5-85k"), ("default", "asic"))
-
-
-@dataclass(frozen=True)
-class Entry:
-    """One block.
-
-    Attributes
-    ----------
-    name : str
-        What the command line calls it.
-    block : str
-        ``module:class``.
-    summary : str
-        One line.
-    group : str
-        Part of the data's path it belongs to.
-    bench : str
-        ``module:class`` of its :class:`sluice_sim.bench.Bench`.
-    proof : str
-        ``module:function`` that puts the block between monitors and assertions.
-    golden : str
-        ``module:function`` of its golden model; empty where the bench states the whole function.
-    systems : tuple of str
-        Codes of the published systems it belongs to.
-    presets : mapping of name to parameters
-        ``default`` is what its datasheet measures.
-    cases : tuple of parameters
-        What the regression runs besides the presets; the smallest legal set is among them.
-    proofs : tuple of parameters
-        What is proven: small enough to prove, large enough to be the general case.
-    mutants : mapping
-        The parameters under which its mutants are made.
-    measured : tuple of (preset, device)
-        What its datasheet gives area and speed of.
-    """
-
-    name: str
-    block: str
-    summary: str
-    group: str
-    bench: str
-    proof: str
-    golden: str = ""
-    systems: tuple[str, ...] = ()
-    presets: Mapping[str, Mapping[str, Any]] = field(default_factory=lambda: {"default": {}})
-    cases: tuple[Mapping[str, Any], ...] = ()
-    proofs: tuple[Mapping[str, Any], ...] = ({},)
-    mutants: Mapping[str, Any] = field(default_factory=dict)
-    measured: tuple[tuple[str, str], ...] = _DEFAULTS
-
-    @property
-    def cls(self) -> type[Block]:
-        return load(self.block)
-
-    def make(self, preset: str = "default", **changes: Any) -> Block:
-        """Return the block with the parameters of ``preset``, changed as given.
-
-        Raises
-        ------
-        RequestError
-            Naming the preset, the parameter or the value that is wrong, and the legal ones.
-        """
-        if preset not in self.presets:
-            raise RequestError(
-                f"{self.name} has no preset {preset!r}: there are {' '.join(self.presets)}"
-            )
-        known = {p.name for p in self.cls.PARAMETERS}
-        for name in changes:
-            if name not in known:
-                near = difflib.get_close_matches(name, known, 1)
-                hint = f"; did you mean {near[0]}?" if near else ""
-                raise RequestError(
-                    f"{self.name} has no parameter {name!r}: "
-                    f"there are {' '.join(sorted(known))}{hint}"
-                )
-        try:
-            return self.cls(**{**self.presets[preset], **changes})
-        except (TypeError, ValueError) as e:
-            raise RequestError(f"{self.name}: {e}") from e
-
-    def parse(self, settings: Mapping[str, str]) -> dict[str, Any]:
-        """Return the parameters that texts from a command line stand for."""
-        parameters = {p.name: p for p in self.cls.PARAMETERS}
-        values: dict[str, Any] = {}
-        for name, text in settings.items():
-            try:
-                values[name] = parameters[name].parse(text) if name in parameters else text
-            except (TypeError, ValueError) as e:
-                raise RequestError(f"{self.name}: {e}") from e
-        return values
-
-    def variants(self) -> Iterator[tuple[str, Mapping[str, Any]]]:
-        """Yield a label and the parameters of every preset and every case."""
-        yield from self.presets.items()
-        for k, case in enumerate(self.cases):
-            yield f"case{k}", case
-
-    @property
-    def docstring(self) -> str:
-        return inspect.getdoc(self.cls) or ""
 
 
 def _stream(name: str, cls: str, summary: str, **more: Any) -> Entry:
@@ -138,19 +22,6 @@ def _stream(name: str, cls: str, summary: str, **more: Any) -> Entry:
         group="stream",
         bench=f"sluice_sim.bench.streams:{cls}Bench",
         proof=f"sluice_sim.formal.streams:prove_{name}",
-        **more,
-    )
-
-
-def _elementwise(name: str, cls: str, summary: str, **more: Any) -> Entry:
-    return Entry(
-        name,
-        f"sluice.arith:{cls}",
-        summary,
-        group="arith",
-        bench=f"sluice_sim.bench.arith:{cls}Bench",
-        proof="sluice_sim.formal.arith:prove_elementwise",
-        golden=f"sluice_sim.golden.arith:{name}",
         **more,
     )
 
@@ -312,7 +183,7 @@ _ENTRIES = (
             },
         ),
         mutants={"element": "int4", "lanes": 2, "terms": 2, "index_bits": 5, "segments": 2},
-        measured=(*_DEFAULTS, ("full", "ecp5-85k"), ("small", "up5k")),
+        measured=(*DEFAULTS, ("full", "ecp5-85k"), ("small", "up5k")),
     ),
     Entry(
         "row_merge",
@@ -389,38 +260,13 @@ _ENTRIES = (
         ),
         mutants={"source": "fp16", "target": "fp8_e5m2", "lanes": 1, "random_bits": 4},
         measured=(
-            *_DEFAULTS,
+            *DEFAULTS,
             ("own_bits", "ecp5-85k"),
             ("fp8_e4m3", "ecp5-85k"),
             ("small", "up5k"),
         ),
     ),
-    _elementwise(
-        "multiply_add",
-        "MultiplyAdd",
-        "fused multiply-add, rounded once",
-        presets={
-            "default": {},
-            "fp32": {"source": "fp32"},
-            "fp16": {"source": "fp16", "target": "fp16"},
-            "fp8_e4m3": {"source": "fp8_e4m3"},
-            "fp8_e5m2": {"source": "fp8_e5m2", "target": "fp16"},
-            "flush": {"flush": True},
-        },
-        cases=(
-            {"source": "fp8_e4m3", "target": "fp8_e4m3", "lanes": 3, "stages": 0},
-            {"source": "fp8_e5m2", "target": "fp8_e5m2", "lanes": 2, "stages": 3, "flush": True},
-            {"source": "fp16", "lanes": 4, "stages": 7},
-            {"source": "bf16", "target": "bf16", "lanes": 2, "stages": 11},
-            {"source": "tf32", "target": "tf32", "stages": 5},
-            {"source": "fp8_e4m3", "target": "fp8_e4m3", "lanes": 16, "flush": True, "stages": 4},
-            {"source": "fp32", "stages": 1, "flush": True},
-            {"source": "fp16", "target": "bf16", "stages": 9},
-        ),
-        proofs=({"source": "fp8_e5m2", "target": "fp8_e5m2", "lanes": 1, "stages": 0},),
-        mutants={"source": "fp8_e4m3", "target": "fp8_e4m3", "stages": 3},
-        measured=(*_DEFAULTS, ("fp32", "ecp5-85k"), ("fp8_e4m3", "ecp5-85k")),
-    ),
+    *ARITH,
 )
 
 CATALOGUE: dict[str, Entry] = {entry.name: entry for entry in _ENTRIES}

@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from amaranth import Cat, Module, Signal, Value
+from amaranth.hdl import ShapeLike
 from amaranth.lib import data, stream, wiring
 from amaranth.lib.wiring import In, Out
 
@@ -28,8 +29,10 @@ class Elementwise(Block):
     status: Any
     interval = 1
 
-    def promise(self, operands: Mapping[str, Format], result: Format) -> None:
-        """Declare the ports; ``operands`` are the formats by the names of their streams."""
+    def promise(
+        self, operands: Mapping[str, Format | ShapeLike], result: Format | ShapeLike
+    ) -> None:
+        """Declare the ports; ``operands`` are formats by names of streams."""
         self.operands = dict(operands)
         self.beats = {name: Beat(f, self.lanes) for name, f in self.operands.items()}
         self.unit_latency = self.make_unit().latency
@@ -61,7 +64,7 @@ class Elementwise(Block):
         for k in range(self.lanes):
             m.submodules[f"lane_{k}"] = unit = self.make_unit()
             for name in self.operands:
-                m.d.comb += getattr(unit, name).eq(pipeline.entry[name].data[k])
+                m.d.comb += getattr(unit, name).eq(Value.cast(pipeline.entry[name].data[k]))
             m.d.comb += Value.cast(pipeline.result.data[k]).eq(unit.o)
         first, *others = (pipeline.entry[name] for name in self.operands)
         frame: Value = Cat(first.keep, first.last)

@@ -5,9 +5,27 @@ from typing import Any
 
 from amaranth import Cat, Const, Mux, Value
 
-from sluice.formats import Float
+from sluice.formats import FORMATS, Float
 
-__all__ = ["Unpacked", "leading_zeros", "unpack"]
+__all__ = ["FLOATS", "Unpacked", "find_floats", "leading_zeros", "unpack"]
+
+FLOATS = tuple(name for name, f in FORMATS.items() if isinstance(f, Float))
+
+
+def find_floats(source: str, target: str) -> tuple[Float, Float]:
+    """Return two floating-point formats.
+
+    Raises
+    ------
+    ValueError
+        If the exponent of the target has fewer bits than the source's.
+    """
+    a, b = FORMATS[source], FORMATS[target]
+    assert isinstance(a, Float)
+    assert isinstance(b, Float)
+    if b.exponent_bits < a.exponent_bits:
+        raise ValueError(f"target must have at least the exponent of {source}, not {target}")
+    return a, b
 
 
 @dataclass(frozen=True)

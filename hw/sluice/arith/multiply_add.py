@@ -3,13 +3,11 @@
 from amaranth.lib import stream
 
 from sluice.arith.elementwise import Elementwise
+from sluice.arith.floats import FLOATS, find_floats
 from sluice.arith.multiply_add_unit import MultiplyAddUnit
-from sluice.formats import FORMATS, Float
 from sluice.params import Choice, Flag, Int
 
 __all__ = ["MultiplyAdd"]
-
-_FLOATS = tuple(name for name, f in FORMATS.items() if isinstance(f, Float))
 
 
 class MultiplyAdd(Elementwise):
@@ -76,8 +74,8 @@ class MultiplyAdd(Elementwise):
     c: stream.Interface
 
     PARAMETERS = (
-        Choice("source", "format of the factors", _FLOATS),
-        Choice("target", "format of the addend and of the result", _FLOATS),
+        Choice("source", "format of the factors", FLOATS),
+        Choice("target", "format of the addend and of the result", FLOATS),
         Int("lanes", "results per beat", 1, 64),
         Int("stages", "registers in the datapath", 0, 18, "cycles"),
         Flag("flush", "subnormal numbers count as zero"),
@@ -97,13 +95,8 @@ class MultiplyAdd(Elementwise):
         self.target: str
         self.stages: int
         self.flush: bool
-        factor, addend = FORMATS[self.source], FORMATS[self.target]
-        assert isinstance(factor, Float)
-        assert isinstance(addend, Float)
-        if addend.exponent_bits < factor.exponent_bits:
-            raise ValueError(f"target must have at least the exponent of {source}, not {target}")
-        self.factor, self.addend = factor, addend
-        self.promise({"a": factor, "b": factor, "c": addend}, addend)
+        self.factor, self.addend = find_floats(self.source, self.target)
+        self.promise({"a": self.factor, "b": self.factor, "c": self.addend}, self.addend)
 
     def make_unit(self) -> MultiplyAddUnit:
         return MultiplyAddUnit(

@@ -6,9 +6,9 @@ from amaranth import Module, Mux, Signal
 from amaranth.lib import wiring
 from amaranth.lib.wiring import In, Out
 
-from sluice.arith.floats import leading_zeros, unpack
+from sluice.arith.floats import unpack
 from sluice.arith.flow import Flow, registers_before
-from sluice.arith.multiplier import Multiplier
+from sluice.arith.product import PRODUCT_STEPS, multiply
 from sluice.arith.sum import Frame, add_and_round
 from sluice.formats import Float
 
@@ -63,10 +63,10 @@ class MultiplyAddUnit(wiring.Component):
         late: bool = False,
     ):
         self.source, self.target, self.flush, self.late = source, target, flush, late
-        self.frame = Frame(target, 2 * source.fraction_bits)
-        self.steps = 4 + self.frame.steps
+        self.frame = Frame(target, 2 * source.fraction_bits, target.fraction_bits)
+        self.steps = PRODUCT_STEPS + 1 + self.frame.steps
         self.latency = min(stages, self.steps)
-        self.lead = registers_before(3, steps=self.steps, stages=self.latency)
+        self.lead = registers_before(PRODUCT_STEPS, steps=self.steps, stages=self.latency)
         super().__init__(
             {
                 "a": In(source.width),
@@ -80,35 +80,9 @@ class MultiplyAddUnit(wiring.Component):
         m = Module()
         source, target = self.source, self.target
         flow: Any = Flow(m, steps=self.steps, stages=self.latency)
-        a = unpack(self.a, source, flush=self.flush)
-        b = unpack(self.b, source, flush=self.flush)
-        bits = source.fraction_bits + 1
-        m.submodules.multiplier = multiplier = Multiplier(
-            a_width=bits, b_width=bits, signed=False, stages=flow.registers(3)
-        )
-        m.d.comb += [multiplier.a.eq(a.significand), multiplier.b.eq(b.significand)]
-
-        # What the operands are, while the multiplier works.
         if not self.late:
             flow.c = self.c
-        flow.a_exponent, flow.b_exponent = a.exponent, b.exponent
-        flow.a_zeros = Mux(a.is_subnormal, leading_zeros(a.significand), 0)
-        flow.b_zeros = Mux(b.is_subnormal, leading_zeros(b.significand), 0)
-        flow.p_sign = a.sign ^ b.sign
-        flow.p_zero = a.is_zero | b.is_zero
-        flow.p_infinity = a.is_infinity | b.is_infinity
-        flow.p_nan = a.is_nan | b.is_nan | (a.is_infinity & b.is_zero) | (a.is_zero & b.is_infinity)
-        flow.step()
-
-        alone = 2 * source.min_exponent <= target.min_exponent - target.fraction_bits - 3
-        flow.exponents = flow.a_exponent + flow.b_exponent
-        flow.zeros = flow.a_zeros | flow.b_zeros if alone else flow.a_zeros + flow.b_zeros
-        flow.step()
-
-        bias = target.bias - 2 * source.bias
-        flow.p_exponent = flow.exponents + bias - flow.zeros
-        flow.step()
-
+        multiply(m, flow, self.a, self.b, source=source, target=target, flush=self.flush)
         if self.late:
             flow.c = self.c
         c = unpack(flow.c, target, flush=self.flush)
@@ -118,10 +92,6 @@ class MultiplyAddUnit(wiring.Component):
         flow.nan = flow.p_nan | c.is_nan | opposite
         flow.infinity = flow.p_infinity | c.is_infinity
         flow.infinity_sign = Mux(flow.p_infinity, flow.p_sign, c.sign)
-        if self.flush:
-            flow.p_significand = Mux(flow.p_zero, 0, multiplier.p)
-        else:
-            flow.p_significand = (multiplier.p << flow.zeros)[: 2 * bits]
         flow.step()
         add_and_round(flow, self.frame, flush=self.flush)
         m.d.comb += self.o.eq(flow.result)

@@ -1,5 +1,6 @@
 """Benches of elementwise arithmetic: values where something can go wrong, in every lane."""
 
+import os
 from collections.abc import Mapping
 from typing import Any
 
@@ -7,12 +8,36 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sluice_sim.bench.spec import Bench, Scenario, Word
-from sluice_sim.golden.arith import multiply, multiply_add
+from sluice_sim.golden.arith import (
+    add,
+    divide,
+    multiply,
+    multiply_add,
+    reciprocal_square_root,
+    square_root,
+)
+from sluice_sim.golden.arith_compare import compare, maximum, minimum
+from sluice_sim.golden.arith_convert import convert
 from sluice_sim.golden.formats import FixedFormat, FloatFormat, find_format
 
-__all__ = ["ElementwiseBench", "MultiplyAddBench", "float_words", "special_words"]
+__all__ = [
+    "AddBench",
+    "CompareBench",
+    "ConvertBench",
+    "DivideBench",
+    "ElementwiseBench",
+    "ExtremeBench",
+    "MultiplyAddBench",
+    "MultiplyBench",
+    "ReciprocalSquareRootBench",
+    "SquareRootBench",
+    "float_words",
+    "special_words",
+]
 
 Words = NDArray[np.uint64]
+# The extremes are all words there are, where they fit in as many beats.
+EVERY = int(os.environ.get("SLUICE_EVERY", "256"))
 
 
 def special_words(number: FloatFormat) -> Words:
@@ -65,7 +90,16 @@ class ElementwiseBench(Bench):
         return rng.integers(0, 1 << number.width, count, dtype=np.uint64)
 
     def extremes(self, rng: np.random.Generator) -> dict[str, Words]:
-        """Return every combination of special words, or many of them."""
+        """Return all words there are, every combination of special ones, or many of them."""
+        bits = sum(number.width for number in self.numbers.values())
+        if 1 << bits <= EVERY * self.block.lanes:
+            every = rng.permutation(1 << bits).astype(np.uint64)
+            every = np.resize(every, max(len(every), self.block.lanes))
+            found: dict[str, Words] = {}
+            for name, number in self.numbers.items():
+                found[name] = every & np.uint64((1 << number.width) - 1)
+                every = every >> np.uint64(number.width)
+            return found
         special = [
             special_words(number)
             if isinstance(number, FloatFormat)
@@ -141,3 +175,145 @@ class MultiplyAddBench(ElementwiseBench):
         moved = (nearby.astype(np.int64) + change) & ((1 << number.width) - 1)
         found["c"] = np.where(rng.random(count) < 0.5, moved.astype(np.uint64), found["c"])
         return found
+
+
+class AddBench(ElementwiseBench):
+    """Numbers, many of which all but cancel."""
+
+    def golden(self, operands: Mapping[str, Words]) -> Words:
+        block = self.block
+        return add(
+            operands["a"],
+            operands["b"],
+            source=block.source,
+            target=block.target,
+            subtract=block.subtract,
+            flush=block.flush,
+        )
+
+    def values(self, rng: np.random.Generator, count: int) -> dict[str, Words]:
+        found = super().values(rng, count)
+        number = find_format(self.block.source)
+        change = rng.integers(-3, 4, count) << rng.integers(0, number.width, count)
+        moved = (found["a"].astype(np.int64) + change) & ((1 << number.width) - 1)
+        if not self.block.subtract:
+            moved ^= 1 << number.width - 1
+        found["b"] = np.where(rng.random(count) < 0.5, moved.astype(np.uint64), found["b"])
+        return found
+
+
+class MultiplyBench(ElementwiseBench):
+    """Products, many of which are subnormal."""
+
+    def golden(self, operands: Mapping[str, Words]) -> Words:
+        return multiply(operands["a"], operands["b"], **self.formats())
+
+    def formats(self) -> dict[str, Any]:
+        block = self.block
+        return {"source": block.source, "target": block.target, "flush": block.flush}
+
+    def values(self, rng: np.random.Generator, count: int) -> dict[str, Words]:
+        found = super().values(rng, count)
+        number = find_format(self.block.source)
+        assert isinstance(number, FloatFormat)
+        found["b"] = np.where(
+            rng.random(count) < 0.4, self.partners(found["a"], number, rng), found["b"]
+        )
+        return found
+
+    def partners(self, a: Words, number: FloatFormat, rng: np.random.Generator) -> Words:
+        """Return factors with which the products are about the smallest normal number."""
+        exponents = (1 << number.exponent_bits) - 1
+        exponent = (a >> np.uint64(number.mantissa_bits)).astype(np.int64) & exponents
+        other = number.bias - exponent + rng.integers(-number.mantissa_bits - 2, 4, len(a))
+        fraction = rng.integers(0, 1 << number.mantissa_bits, len(a))
+        word = np.clip(other, 0, exponents) << number.mantissa_bits | fraction
+        return word.astype(np.uint64)
+
+
+class DivideBench(MultiplyBench):
+    """Quotients, many of which are subnormal."""
+
+    def golden(self, operands: Mapping[str, Words]) -> Words:
+        return divide(operands["a"], operands["b"], **self.formats())
+
+    def partners(self, a: Words, number: FloatFormat, rng: np.random.Generator) -> Words:
+        turned = (2 * number.bias << number.mantissa_bits) - a.astype(np.int64)
+        turned &= (1 << number.width) - 1
+        return super().partners(turned.astype(np.uint64), number, rng)
+
+
+class SquareRootBench(ElementwiseBench):
+    """Roots, most of them of what is not below zero."""
+
+    def golden(self, operands: Mapping[str, Words]) -> Words:
+        block = self.block
+        return square_root(
+            operands["a"], source=block.source, target=block.target, flush=block.flush
+        )
+
+    def values(self, rng: np.random.Generator, count: int) -> dict[str, Words]:
+        found = super().values(rng, count)
+        magnitude = np.uint64((1 << find_format(self.block.source).width - 1) - 1)
+        found["a"] = np.where(rng.random(count) < 0.9, found["a"] & magnitude, found["a"])
+        return found
+
+
+class ReciprocalSquareRootBench(SquareRootBench):
+    """The same operands."""
+
+    def golden(self, operands: Mapping[str, Words]) -> Words:
+        block = self.block
+        return reciprocal_square_root(
+            operands["a"], source=block.source, target=block.target, flush=block.flush
+        )
+
+
+class CompareBench(ElementwiseBench):
+    """Numbers, many of which are equal or next to one another."""
+
+    def golden(self, operands: Mapping[str, Words]) -> Words:
+        block = self.block
+        flags = compare(operands["a"], operands["b"], source=block.source, flush=block.flush)
+        return np.sum([f.astype(np.uint64) << np.uint64(k) for k, f in enumerate(flags)], axis=0)
+
+    def values(self, rng: np.random.Generator, count: int) -> dict[str, Words]:
+        found = super().values(rng, count)
+        width = find_format(self.block.source).width
+        moved = found["a"].astype(np.int64) + rng.integers(-1, 2, count)
+        moved ^= (rng.random(count) < 0.3).astype(np.int64) << width - 1
+        moved &= (1 << width) - 1
+        found["b"] = np.where(rng.random(count) < 0.5, moved.astype(np.uint64), found["b"])
+        return found
+
+
+class ExtremeBench(CompareBench):
+    """The same operands."""
+
+    def golden(self, operands: Mapping[str, Words]) -> Words:
+        block = self.block
+        return (maximum if block.operation.startswith("maximum") else minimum)(
+            operands["a"],
+            operands["b"],
+            source=block.source,
+            number=block.operation.endswith("number"),
+            flush=block.flush,
+        )
+
+
+class ConvertBench(ElementwiseBench):
+    """Numbers of all sizes."""
+
+    def golden(self, operands: Mapping[str, Words]) -> Words:
+        block = self.block
+        return convert(operands["a"], source=block.source, target=block.target, flush=block.flush)
+
+    def words(
+        self, number: FloatFormat | FixedFormat, rng: np.random.Generator, count: int
+    ) -> Words:
+        words = super().words(number, rng, count)
+        if isinstance(number, FixedFormat):
+            signed = words.astype(np.int64) << 64 - number.width >> 64 - number.width
+            signed >>= rng.integers(0, number.width, count)
+            words = signed.astype(np.uint64) & np.uint64((1 << number.width) - 1)
+        return words
