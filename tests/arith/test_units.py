@@ -1,73 +1,74 @@
-"""Datapaths of arithmetic against their golden models: every pair, or very many operands."""
+"""Datapaths of arithmetic against their golden models: every word of fp8, or a million operands."""
+
+from typing import Any
 
 import numpy as np
 import pytest
 
-from sluice.arith import MultiplyAddUnit
-from sluice.formats import FORMATS
-from sluice_sim.bench.arith import float_words, special_words
-from sluice_sim.golden.arith import multiply, multiply_add
-from sluice_sim.golden.formats import find_format
+from sluice.catalogue import CATALOGUE, find_block, load
 from sluice_sim.sweep import sweep
 
+FP8 = ("fp8_e4m3", "fp8_e5m2")
+OPERATIONS = [
+    ("add", {}),
+    ("multiply", {}),
+    ("multiply_add", {}),
+    ("divide", {}),
+    ("compare", {}),
+    ("extreme", {"operation": "maximum"}),
+    ("extreme", {"operation": "minimum_number"}),
+    ("square_root", {}),
+    ("reciprocal_square_root", {}),
+]
+ARITH = [e.name for e in CATALOGUE.values() if e.group == "arith"]
 
-def check_multiply_add(source, target, stages, flush, a, b, c):
-    unit = MultiplyAddUnit(
-        source=FORMATS[source], target=FORMATS[target], stages=stages, flush=flush
-    )
-    got = sweep(unit, {"a": a, "b": b, "c": c})
-    want = multiply_add(a, b, c, source=source, addend=target, flush=flush)
+
+def check(name, parameters, make):
+    """Compare what the unit of a block makes of operands with what its bench expects."""
+    entry = find_block(name)
+    block: Any = entry.make(**parameters)
+    bench = load(entry.bench)(block)
+    operands = make(bench)
+    got, want = sweep(block.make_unit(), operands), bench.golden(operands)
     wrong = np.flatnonzero(got != want)
-    assert not len(wrong), (
-        f"{len(wrong)} of {len(a)} wrong: {a[wrong[0]]:x} * {b[wrong[0]]:x} + {c[wrong[0]]:x} is "
-        f"{want[wrong[0]]:x}, not {got[wrong[0]]:x}"
-    )
+    if len(wrong):
+        k = wrong[0]
+        words = ", ".join(f"{n} = {v[k]:x}" for n, v in operands.items())
+        pytest.fail(f"{len(wrong)} of {len(got)} wrong: {words} gives {got[k]:x}, not {want[k]:x}")
 
 
-def addends(source, target, rng, a, b):
-    """Return addends, half of which all but cancel the product."""
-    number = find_format(target)
-    near = multiply(a, b, source=source, target=target) ^ np.uint64(1 << number.width - 1)
-    near = near.astype(np.int64) + (rng.integers(-3, 4, len(a)) << rng.integers(0, 8, len(a)))
-    near &= (1 << number.width) - 1
-    return np.where(
-        rng.random(len(a)) < 0.5, near.astype(np.uint64), float_words(number, rng, len(a))
-    )
+def check_every_word(name, number, parameters, flush):
+    declared = {p.name for p in find_block(name).cls.PARAMETERS}
+    formats = {p: number for p in ("source", "target") if p in declared}
+
+    def every_word(bench):
+        words = np.arange(256, dtype=np.uint64)
+        axes = np.meshgrid(words, words) if len(bench.numbers) > 1 else [words]
+        grid = dict(zip(bench.numbers, (axis.ravel() for axis in axes), strict=False))
+        if "c" in bench.numbers:
+            grid["c"] = bench.addends(grid["a"], grid["b"], np.random.default_rng(1))
+        return grid
+
+    check(name, {**parameters, **formats, "flush": flush, "stages": 2}, every_word)
 
 
-@pytest.mark.parametrize("flush", [False, True])
-@pytest.mark.parametrize(
-    ("source", "target"),
-    [
-        ("fp8_e4m3", "fp8_e4m3"),
-        ("fp8_e4m3", "fp32"),
-        ("fp8_e5m2", "fp8_e5m2"),
-        ("fp8_e5m2", "fp16"),
-    ],
-)
-def test_every_pair_of_fp8(source, target, flush):
-    rng = np.random.default_rng(1)
-    a, b = (v.ravel() for v in np.mgrid[:256, :256].astype(np.uint64))
-    check_multiply_add(source, target, 4, flush, a, b, addends(source, target, rng, a, b))
+@pytest.mark.parametrize(("number", "flush"), [(FP8[0], False), (FP8[1], True)])
+@pytest.mark.parametrize(("name", "parameters"), OPERATIONS)
+def test_every_word(name, parameters, number, flush):
+    check_every_word(name, number, parameters, flush)
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("stages", [0, 16])
+@pytest.mark.parametrize(("number", "flush"), [(FP8[0], True), (FP8[1], False)])
+@pytest.mark.parametrize(("name", "parameters"), OPERATIONS)
+def test_every_other_word(name, parameters, number, flush):
+    check_every_word(name, number, parameters, flush)
+
+
+@pytest.mark.slow
 @pytest.mark.parametrize(
-    ("source", "target"),
-    [
-        ("bf16", "fp32"),
-        ("fp16", "fp32"),
-        ("fp16", "fp16"),
-        ("tf32", "fp32"),
-        ("fp32", "fp32"),
-    ],
+    ("name", "preset"), [(name, preset) for name in ARITH for preset in find_block(name).presets]
 )
-def test_a_million(source, target, stages):
-    rng = np.random.default_rng(2)
-    number, total = find_format(source), find_format(target)
-    a, b = float_words(number, rng, 10**6), float_words(number, rng, 10**6)
-    c = addends(source, target, rng, a, b)
-    special = np.meshgrid(special_words(number), special_words(number), special_words(total))
-    a, b, c = (np.concatenate([v, s.ravel()]) for v, s in zip((a, b, c), special, strict=True))
-    check_multiply_add(source, target, stages, False, a, b, c)
+def test_a_million(name, preset):
+    parameters = find_block(name).presets[preset]
+    check(name, parameters, lambda bench: bench.values(np.random.default_rng(2), 10**6))

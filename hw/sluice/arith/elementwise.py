@@ -35,7 +35,10 @@ class Elementwise(Block):
         """Declare the ports; ``operands`` are formats by names of streams."""
         self.operands = dict(operands)
         self.beats = {name: Beat(f, self.lanes) for name, f in self.operands.items()}
-        self.unit_latency = self.make_unit().latency
+        unit = self.make_unit()
+        # One that is made only to be asked for its latency is no mistake.
+        unit._MustUse__silence = True
+        self.unit_latency = unit.latency
         members: dict[str, Any] = {
             name: In(stream.Signature(beat)) for name, beat in self.beats.items()
         }

@@ -46,8 +46,6 @@ class MultiplyAddUnit(wiring.Component):
     sign can matter, one count serves for both.
     """
 
-    # One that is made only to be asked for its latency is no mistake.
-    _MustUse__silence = True
     a: Signal
     b: Signal
     c: Signal

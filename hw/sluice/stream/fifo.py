@@ -7,7 +7,7 @@ from amaranth.lib import memory, stream
 from amaranth.lib.wiring import In, Out
 
 from sluice.block import Block
-from sluice.params import Int
+from sluice.params import Flag, Int
 from sluice.stream.beat import Payload
 
 __all__ = ["Fifo"]
@@ -22,6 +22,8 @@ class Fifo(Block):
         Payload of both streams.
     depth : int, >= 1
         Beats held.
+    always_ready : bool
+        ``i.ready`` is always high: the source sees to it that there is room.
 
     Members
     -------
@@ -56,12 +58,14 @@ class Fifo(Block):
     PARAMETERS = (
         Payload("shape", "payload of both streams"),
         Int("depth", "beats held", 1, 65536, "beats"),
+        Flag("always_ready", "the source sees to it that there is room"),
     )
 
-    def __init__(self, *, shape: Any = "bf16x8", depth: int = 16):
-        self.check(shape=shape, depth=depth)
+    def __init__(self, *, shape: Any = "bf16x8", depth: int = 16, always_ready: bool = False):
+        self.check(shape=shape, depth=depth, always_ready=always_ready)
         self.shape: Any
         self.depth: int
+        self.always_ready: bool
         self.interval = max(1, 4 - self.depth) if self.depth != 2 else 1.5
         super().__init__(
             {
@@ -94,7 +98,7 @@ class Fifo(Block):
         room = Signal(init=1)
 
         m.d.comb += [
-            self.i.ready.eq(room),
+            self.i.ready.eq(1 if self.always_ready else room),
             push.eq(self.i.valid & self.i.ready),
             pop.eq(self.o.valid & self.o.ready),
             write.addr.eq(writing),

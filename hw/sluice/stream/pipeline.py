@@ -93,7 +93,7 @@ class Pipeline(Block):
 
     def elaborate(self, platform: Any) -> Module:
         m = Module()
-        m.submodules.queue = queue = Fifo(shape=self.o_shape, depth=self.depth)
+        m.submodules.queue = queue = Fifo(shape=self.o_shape, depth=self.depth, always_ready=True)
         taken, left = Signal(), Signal()
         held = Signal(range(self.depth + 1))
         room = Signal(init=1)

@@ -168,13 +168,17 @@ class MultiplyAddBench(ElementwiseBench):
 
     def values(self, rng: np.random.Generator, count: int) -> dict[str, Words]:
         found = super().values(rng, count)
-        block, number = self.block, find_format(self.block.target)
+        return found | {"c": self.addends(found["a"], found["b"], rng)}
+
+    def addends(self, a: Words, b: Words, rng: np.random.Generator) -> Words:
+        """Return addends, half of which all but cancel the products."""
+        block, number, count = self.block, find_format(self.block.target), len(a)
         top = np.uint64(1 << number.width - 1)
-        nearby = multiply(found["a"], found["b"], source=block.source, target=block.target) ^ top
+        nearby = multiply(a, b, source=block.source, target=block.target) ^ top
         change = rng.integers(-3, 4, count) << rng.integers(0, number.width, count)
         moved = (nearby.astype(np.int64) + change) & ((1 << number.width) - 1)
-        found["c"] = np.where(rng.random(count) < 0.5, moved.astype(np.uint64), found["c"])
-        return found
+        other = self.words(number, rng, count)
+        return np.where(rng.random(count) < 0.5, moved.astype(np.uint64), other)
 
 
 class AddBench(ElementwiseBench):
