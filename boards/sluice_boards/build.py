@@ -41,7 +41,8 @@ class BoardTop(Elaboratable):
             clock_hz=int(self.board.clock_mhz * 1e6),
             baud=self.board.baud,
         )
-        pins = platform.request("uart", dir={"rx": "-", "tx": "-"})
+        wires = platform.lookup("uart").ios
+        pins = platform.request("uart", dir={wire.name: "-" for wire in wires})
         m.submodules.rx = rx = io.Buffer(io.Direction.Input, pins.rx)
         m.submodules.tx = tx = io.Buffer(io.Direction.Output, pins.tx)
         m.d.comb += [link.rx.eq(rx.i), tx.o.eq(link.tx)]

@@ -48,7 +48,7 @@ ARITH = (
             {"source": "fp16", "target": "bf16", "stages": 9},
         ),
         proofs=({"source": "fp8_e5m2", "target": "fp8_e5m2", "lanes": 1, "stages": 0},),
-        mutants={"source": "fp8_e4m3", "target": "fp8_e4m3", "stages": 3},
+        mutants={"source": "fp8_e4m3", "target": "fp16", "stages": 3},
         measured=(*DEFAULTS, ("fp32", "ecp5-85k"), ("fp8_e4m3", "ecp5-85k")),
     ),
     _elementwise(

@@ -1,6 +1,5 @@
 """Benches of elementwise arithmetic: values where something can go wrong, in every lane."""
 
-import os
 from collections.abc import Mapping
 from typing import Any
 
@@ -37,7 +36,7 @@ __all__ = [
 
 Words = NDArray[np.uint64]
 # The extremes are all words there are, where they fit in as many beats.
-EVERY = int(os.environ.get("SLUICE_EVERY", "256"))
+EVERY = 256
 
 
 def special_words(number: FloatFormat) -> Words:

@@ -43,7 +43,7 @@ class StreamPort:
             self.ready = getattr(dut, f"{name}__ready")
         self.fields = [getattr(dut, n) for n in names]
         self.widths = [1 if isinstance(f, LogicObject) else len(f) for f in self.fields]
-        self.shy = False
+        self.shy, self.hold = False, 0
         self.moved: list[int] = []
         self.words: list[int] = []
 
@@ -84,11 +84,13 @@ class StreamPort:
         settings(None)
 
     async def receive(self) -> None:
-        """Offer ``ready`` for ever, with random stalls.
+        """Offer ``ready`` for ever, with random stalls, from ``hold`` cycles on.
 
         A shy port takes a beat only in the cycle after it has seen it.
         """
         self.ready.value = 0
+        for _ in range(self.hold):
+            await RisingEdge(self.clk)
         while True:
             if not self.shy:
                 self.ready.value = int(self.rng.random() < self.active)

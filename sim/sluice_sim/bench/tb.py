@@ -20,6 +20,8 @@ from sluice_sim.bench.spec import Scenario
 # Cycles without a transfer after which nothing more is expected, and after which a stuck input is
 # a failure. Random stalls of one half are never that long.
 QUIET, PATIENCE = 100, 1000
+# Cycles in which most blocks fill up; fewer than those that end a run.
+HOLD = 80
 
 
 class Run:
@@ -110,6 +112,18 @@ async def valid_before_ready(dut):
     await run.start(scenario)
     for name in scenario.expected:
         run.ports[name].shy = True
+    run.bench.compare(await run.play(scenario), scenario)
+    run.compare_signals(scenario)
+
+
+@cocotb.test(timeout_time=2, timeout_unit="ms")
+async def fills_up(dut):
+    """Held up until it can take no more, the block loses nothing."""
+    run = Run(dut, active=1.0)
+    scenario = run.bench.scenario("random", run.gen)
+    await run.start(scenario)
+    for name in scenario.expected:
+        run.ports[name].hold = HOLD
     run.bench.compare(await run.play(scenario), scenario)
     run.compare_signals(scenario)
 
