@@ -165,7 +165,7 @@ _ENTRIES = (
             {"element": "fp8_e4m3", "lanes": 3, "terms": 3, "segments": 3, "index_bits": 6},
             {"element": "fp32", "lanes": 5, "external": True, "mask_ratio": 1, "terms": 1},
             {"element": "fp16", "lanes": 4, "external": True, "mask_ratio": 8, "segments": 1},
-            {"element": "bf16", "lanes": 16, "mask_output": True, "terms": 4, "index_bits": 4},
+            {"element": "bf16", "lanes": 7, "mask_output": True, "terms": 4, "index_bits": 4},
             {"element": "int8", "lanes": 4, "kinds": "lower"},
             {"element": "int8", "lanes": 4, "kinds": "upper,columns", "terms": 3, "segments": 2},
             {"element": "int8", "lanes": 2, "kinds": "rows", "terms": 1, "index_bits": 6},

@@ -6,7 +6,11 @@ from typing import Any
 
 import pytest
 
+from sluice.arith import Add
+from sluice.arith.elementwise import Elementwise
+from sluice.stream import Pipeline
 from sluice_sim.formal import Proof, streams
+from sluice_sim.formal.arith import prove_elementwise
 
 BROKEN = [
     ("skid_buffer", {"shape": "bitx2"}, "payload.eq(spare)", "payload.eq(self.i.payload)", "order"),
@@ -37,13 +41,38 @@ BROKEN = [
     ("name", "parameters", "right", "wrong", "told"), BROKEN, ids=[f"{b[0]}-{b[4]}" for b in BROKEN]
 )
 def test_broken_block_is_refuted(name, parameters, right, wrong, told):
-    module = importlib.import_module(f"sluice.stream.{name}")
-    source = inspect.getsource(module)
-    assert source.count(right) == 1
-    scope: dict[str, Any] = {"__name__": module.__name__}
-    exec(compile(source.replace(right, wrong), name, "exec"), scope)
+    scope = _changed(f"sluice.stream.{name}", right, wrong)
     proof = Proof(scope[name.title().replace("_", "")](**parameters))
     getattr(streams, f"prove_{name}")(proof)
+    _assert_refuted(proof, told)
+
+
+@pytest.mark.parametrize(
+    ("cls", "right", "wrong", "told"),
+    [
+        (Pipeline, "room.eq(held != self.depth - 1)", "room.eq(1)", "room"),
+        (Pipeline, "taken.eq(self.i.valid & room)", "taken.eq(self.i.valid)", "out than went in"),
+        (Elementwise, "m.d.sync += later.eq(frame)", "m.d.comb += later.eq(frame)", "order"),
+    ],
+    ids=["no credits", "not ready", "frame too early"],
+)
+def test_broken_arithmetic_is_refuted(monkeypatch, cls, right, wrong, told):
+    scope = _changed(cls.__module__, right, wrong)
+    monkeypatch.setattr(cls, "elaborate", scope[cls.__name__].elaborate)
+    proof = Proof(Add(source="fp8_e5m2", target="fp8_e5m2", stages=1))
+    prove_elementwise(proof)
+    _assert_refuted(proof, told)
+
+
+def _changed(module: str, right: str, wrong: str) -> dict[str, Any]:
+    source = inspect.getsource(importlib.import_module(module))
+    assert source.count(right) == 1
+    scope: dict[str, Any] = {"__name__": module}
+    exec(compile(source.replace(right, wrong), module, "exec"), scope)
+    return scope
+
+
+def _assert_refuted(proof: Proof, told: str) -> None:
     verdict = proof.run()
     assert not verdict.proven
     assert any(told in refuted for refuted in verdict.refuted), verdict.refuted
