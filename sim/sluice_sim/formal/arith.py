@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from amaranth import Cat, Const, Elaboratable, Module, Signal
+from amaranth import Cat, Elaboratable, Module, Signal
 
 from sluice_sim.formal.engine import Proof
 from sluice_sim.formal.monitors import Source, Token, add_rules, add_track
