@@ -9,6 +9,7 @@ import difflib
 from typing import Any
 
 from sluice.catalogue_arith import ARITH
+from sluice.catalogue_array import ARRAY
 from sluice.entry import DEFAULTS, Entry, RequestError, load
 
 __all__ = ["CATALOGUE", "Entry", "RequestError", "find_block", "load"]
@@ -267,6 +268,7 @@ _ENTRIES = (
         ),
     ),
     *ARITH,
+    *ARRAY,
 )
 
 CATALOGUE: dict[str, Entry] = {entry.name: entry for entry in _ENTRIES}

@@ -25,7 +25,7 @@ class Pipeline(Block):
     ----------
     i_shape, o_shape : shape
         Payloads of the input and of the output.
-    stages : int, 0..64
+    stages : int, 0..1024
         Registers between :attr:`entry` and :attr:`result`.
 
     Members
@@ -68,7 +68,7 @@ class Pipeline(Block):
     PARAMETERS = (
         Payload("i_shape", "payload of the input"),
         Payload("o_shape", "payload of the output"),
-        Int("stages", "registers between entry and result", 0, 64, "cycles"),
+        Int("stages", "registers between entry and result", 0, 1024, "cycles"),
     )
 
     def __init__(self, *, i_shape: Any, o_shape: Any, stages: int):

@@ -92,9 +92,12 @@ class Bench:
     ----------
     modules : tuple of str
         Further cocotb test modules that only this block has.
+    quiet : int, cycles
+        Without a transfer, after which nothing more is expected.
     """
 
     modules: tuple[str, ...] = ()
+    quiet: int = 100
 
     def __init__(self, block: Block):
         self.block: Any = block

@@ -17,9 +17,9 @@ from sluice.export import ports_of
 from sluice_sim.bench.ports import StreamPort, start_clock_and_reset
 from sluice_sim.bench.spec import Scenario
 
-# Cycles without a transfer after which nothing more is expected, and after which a stuck input is
-# a failure. Random stalls of one half are never that long.
-QUIET, PATIENCE = 100, 1000
+# Cycles without a transfer after which a stuck input is a failure. Random stalls of one half are
+# never that long.
+PATIENCE = 1000
 # Cycles in which most blocks fill up; fewer than those that end a run.
 HOLD = 80
 
@@ -74,7 +74,7 @@ class Run:
             senders.append(cocotb.start_soon(self.ports[name].send(words, *hook)))
         self.tasks += senders
         quiet, moved = 0, -1
-        while quiet < QUIET or not all(task.done() for task in senders):
+        while quiet < self.bench.quiet or not all(task.done() for task in senders):
             await RisingEdge(self.dut.clk)
             before, moved = moved, sum(len(port.moved) for port in self.ports.values())
             quiet = quiet + 1 if moved == before else 0

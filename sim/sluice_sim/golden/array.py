@@ -5,8 +5,9 @@ from numpy.typing import ArrayLike, NDArray
 
 from sluice_sim.golden.arith import multiply_add
 from sluice_sim.golden.formats import FixedFormat, check_codes, find_format
+from sluice_sim.golden.rounding import round_bits
 
-__all__ = ["multiply_tile"]
+__all__ = ["multiply_matrices", "multiply_tile"]
 
 
 def multiply_tile(
@@ -59,3 +60,42 @@ def multiply_tile(
             a[:, k, None], b[None, k], partial, source=operand, addend=total, flush=flush
         )
     return partial
+
+
+def multiply_matrices(
+    a: ArrayLike,
+    b: ArrayLike,
+    *,
+    operand: str,
+    total: str,
+    result: str,
+    flush: bool = False,
+    mode: str = "nearest_even",
+    saturate: bool = False,
+) -> NDArray[np.uint64]:
+    """Return ``a b`` in bit patterns, as the matrix-product engine rounds it.
+
+    Parameters
+    ----------
+    a : array of integers, (M, K)
+    b : array of integers, (K, N)
+    operand, total, flush
+        See :func:`multiply_tile`; every sum begins with plus zero.
+    result : str
+        The format that sums are rounded to once, at the end; ``total`` leaves them.
+    mode, saturate
+        See :func:`sluice_sim.golden.rounding.round_bits`.
+
+    Returns
+    -------
+    array of uint64, (M, N)
+    """
+    x, w = np.asarray(a), np.asarray(b)
+    zero = np.zeros((len(x), w.shape[1]), np.uint64)
+    sums = multiply_tile(x, w, zero, operand=operand, total=total, flush=flush)
+    if result == total:
+        return sums
+    rounded = round_bits(
+        sums.reshape(-1), source=total, target=result, mode=mode, saturate=saturate
+    )
+    return np.asarray(rounded, np.uint64).reshape(sums.shape)

@@ -1,0 +1,141 @@
+"""Commands of the matrix-product engine, and what keeps them apart."""
+
+import enum
+from typing import Any
+
+from amaranth import Module, Signal
+from amaranth.lib import data, stream, wiring
+from amaranth.lib.wiring import In, Out
+
+__all__ = ["COUNT_BITS", "FREE", "Dispatcher", "Kind", "command_layout"]
+
+# Of every count and block address in a command.
+COUNT_BITS = 16
+# In `multiplies_left`: wait for nothing.
+FREE = 7
+
+
+class Kind(enum.IntEnum):
+    """What a command does."""
+
+    LOAD_A = 0
+    LOAD_B = 1
+    MULTIPLY = 2
+
+
+def operand_layout() -> data.StructLayout:
+    """Return the layout of an operand.
+
+    ``block`` is where it begins; ``along`` the blocks to the next ones along the inner dimension,
+    ``across`` those to the next ones along the other; ``columns`` says that the vectors along the
+    inner dimension are columns of its blocks, not rows. All modulo ``2**16``.
+    """
+    return data.StructLayout(
+        {"block": COUNT_BITS, "along": COUNT_BITS, "across": COUNT_BITS, "columns": 1}
+    )
+
+
+def command_layout() -> data.StructLayout:
+    """Return the layout of a command.
+
+    Members
+    -------
+    kind : 2
+        See :class:`Kind`.
+    after_loads : 1
+        It begins when all loads before it have ended.
+    multiplies_left : 3
+        It begins when no more than these of the multiplications before it have not read all of
+        their operands; 7 waits for nothing.
+    a, b : operand
+        A load uses ``block`` and ``across`` of ``a``, whatever it loads. ``b.block`` is the last
+        block of the first tile's.
+    vectors : 16
+        Rows of the result, or packets of a load.
+    tiles_k, tiles_n : 16
+        Tiles of ``b`` along the inner dimension and across it.
+    last_k, last_n : 8
+        Rows and columns of the last ones that are in use.
+    sums : 16
+        ``vectors * tiles_n``.
+    accumulate, hold : 1
+        Sums begin with those that are held; they are held, and do not leave.
+    mode, saturate : 2, 1
+        Settings of the rounding unit.
+    """
+    counts = dict.fromkeys(("vectors", "tiles_k", "tiles_n", "sums"), COUNT_BITS)
+    return data.StructLayout(
+        {
+            "kind": 2,
+            "after_loads": 1,
+            "multiplies_left": 3,
+            "a": operand_layout(),
+            "b": operand_layout(),
+            **counts,
+            "last_k": 8,
+            "last_n": 8,
+            "accumulate": 1,
+            "hold": 1,
+            "mode": 2,
+            "saturate": 1,
+        }
+    )
+
+
+class Dispatcher(wiring.Component):
+    """Give commands to those who carry them out, in order, each when what it waits for is done.
+
+    Members
+    -------
+    i : In(stream.Signature(command_layout()))
+    o : Out(stream.Signature(command_layout())), one per :class:`Kind`
+    loaded : In(2)
+        A load has ended: bit 0 for ``LOAD_A``, bit 1 for ``LOAD_B``.
+    multiplied : In(1)
+        A multiplication has ended.
+    """
+
+    i: stream.Interface
+    o: Any
+    loaded: Signal
+    multiplied: Signal
+
+    def __init__(self) -> None:
+        commands = stream.Signature(command_layout())
+        super().__init__(
+            {
+                "i": In(commands),
+                "o": Out(commands).array(len(Kind)),
+                "loaded": In(2),
+                "multiplied": In(1),
+            }
+        )
+
+    def elaborate(self, platform: Any) -> Module:
+        m = Module()
+        command = self.i.payload
+        loads, multiplies = Signal(3), Signal(3)
+        # A comparison that is a cycle old holds for a command that has waited for it, since
+        # only commands that leave from here can make it untrue.
+        may, known = Signal(), Signal()
+        m.d.sync += [
+            may.eq(~(command.after_loads & loads.any()) & (multiplies <= command.multiplies_left)),
+            known.eq(self.i.valid & ~self.i.ready),
+        ]
+        sent = Signal(len(Kind))
+        for kind in Kind:
+            o = self.o[kind]
+            # As many as can be counted.
+            room = multiplies != FREE if kind == Kind.MULTIPLY else loads != FREE
+            m.d.comb += [
+                o.payload.eq(command),
+                o.valid.eq(self.i.valid & known & may & room & (command.kind == kind)),
+                sent[kind].eq(o.valid & o.ready),
+            ]
+        # A kind that there is not is dropped.
+        m.d.comb += self.i.ready.eq(sent.any() | (command.kind == len(Kind)))
+        m.d.sync += [
+            loads.eq(loads + sent[:2].any() - self.loaded[0] - self.loaded[1]),
+            multiplies.eq(multiplies + sent[Kind.MULTIPLY] - self.multiplied),
+        ]
+        return m

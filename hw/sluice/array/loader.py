@@ -1,0 +1,95 @@
+"""From a stream to a scratchpad."""
+
+from typing import Any
+
+from amaranth import Module, Signal
+from amaranth.lib import data, stream, wiring
+from amaranth.lib.wiring import In, Out
+
+from sluice.array.command import COUNT_BITS, command_layout
+from sluice.stream import Beat
+
+__all__ = ["Loader"]
+
+
+class Loader(wiring.Component):
+    """Write packets, which are rows, into the blocks of a scratchpad, a beat per cycle.
+
+    Parameters
+    ----------
+    beat : Beat
+        Of ``size`` lanes.
+    blocks : int
+        Of the scratchpad.
+
+    Members
+    -------
+    commands : In(stream.Signature(command_layout()))
+    i : In(stream.Signature(beat))
+        Taken while a command is carried out. Lanes that are not kept are written too.
+    en, to_block, to_row, row : Out
+        To the scratchpad, a cycle after the beat.
+    done : Out(1)
+        The last beat is being written.
+    """
+
+    commands: stream.Interface
+    i: stream.Interface
+    en: Signal
+    to_block: Signal
+    to_row: Signal
+    row: Any
+    done: Signal
+
+    def __init__(self, *, beat: Beat, blocks: int):
+        self.levels = beat.lanes.bit_length() - 1
+        super().__init__(
+            {
+                "commands": In(stream.Signature(command_layout())),
+                "i": In(stream.Signature(beat)),
+                "en": Out(1),
+                "to_block": Out(range(max(2, blocks))),
+                "to_row": Out(self.levels),
+                "row": Out(data.ArrayLayout(beat.element_width, beat.lanes)),
+                "done": Out(1),
+            }
+        )
+
+    def elaborate(self, platform: Any) -> Module:
+        m = Module()
+        command = self.commands.payload
+        busy, taken = Signal(), Signal()
+        left = Signal(COUNT_BITS)
+        # The block of this beat, of its row's first beat, and the way to the next blocks below.
+        block, begin, across = Signal(COUNT_BITS), Signal(COUNT_BITS), Signal(COUNT_BITS)
+        row = Signal(self.levels)
+        m.d.comb += [
+            self.commands.ready.eq(~busy),
+            self.i.ready.eq(busy),
+            taken.eq(self.i.valid & busy),
+        ]
+        m.d.sync += [
+            self.en.eq(taken),
+            self.done.eq(0),
+            self.to_block.eq(block),
+            self.to_row.eq(row),
+            self.row.eq(self.i.payload.data),
+        ]
+        with m.If(self.commands.valid & ~busy):
+            m.d.sync += [
+                busy.eq(1),
+                left.eq(command.vectors),
+                block.eq(command.a.block),
+                begin.eq(command.a.block),
+                across.eq(command.a.across),
+                row.eq(0),
+            ]
+        with m.If(taken):
+            m.d.sync += block.eq(block + 1)
+            with m.If(self.i.payload.last):
+                m.d.sync += [left.eq(left - 1), row.eq(row + 1), block.eq(begin)]
+                with m.If(row == (1 << self.levels) - 1):
+                    m.d.sync += [block.eq(begin + across), begin.eq(begin + across)]
+                with m.If(left == 1):
+                    m.d.sync += [busy.eq(0), self.done.eq(1)]
+        return m

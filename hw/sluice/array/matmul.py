@@ -1,0 +1,355 @@
+"""The matrix-product engine."""
+
+from typing import Any
+
+from amaranth import Cat, Module, Mux, Signal, Value
+from amaranth.lib import data, memory, stream, wiring
+from amaranth.lib.wiring import In, Out
+
+from sluice.array.command import Dispatcher, Kind, command_layout
+from sluice.array.delay import Delay
+from sluice.array.loader import Loader
+from sluice.array.mac import make_mac
+from sluice.array.scratchpad import Scratchpad
+from sluice.array.systolic import SystolicArray
+from sluice.array.walk import Vectors, Weights
+from sluice.block import Block
+from sluice.formats import Float, find_format
+from sluice.params import Choice, Flag, Int
+from sluice.rounding import Modes, Rounding
+from sluice.stream import Beat, Fork, Pipeline
+
+__all__ = ["Matmul"]
+
+OPERANDS = ("bf16", "fp16", "fp8_e4m3", "fp8_e5m2", "int4", "int8")
+TOTALS = ("fp32", "fp16", "bf16", "int16", "int32")
+RESULTS = ("fp32", "bf16", "fp16", "fp8_e4m3", "fp8_e5m2", "int32", "int16", "int8", "int4")
+
+
+class Matmul(Block):
+    """Products of matrices of any size, ``Y = X W``, from two scratchpads over a systolic array.
+
+    Operands are loaded once and lie in memory as they came; either may be read transposed, so
+    that a layer's output, the gradient of its input and the gradient of its weights come from the
+    same three matrices. Everything is done by commands, in their order, and loads go on beside
+    products.
+
+    Parameters
+    ----------
+    operand : format
+        Of both matrices.
+    total : format
+        What products are summed in.
+    result : format
+        That the sums are rounded to; ``total`` leaves them as they are.
+    size : int, 2 4 8 16 32
+        Rows of the array, and lanes of ``a`` and ``b``.
+    columns : int, size times 1 2 4
+        Columns of the array, and lanes of ``o``.
+    stages : int, 0..32
+        Registers of an element, as far as they are of use.
+    a_blocks, b_blocks : int, 1..65536
+        Blocks of ``size`` by ``size`` elements in the scratchpads.
+    sums : int, 2..65536
+        Vectors of ``columns`` sums that are kept between tiles of the inner dimension.
+    modes : words with commas between
+        Rounding modes, see :class:`sluice.rounding.Rounding`.
+    flush : bool
+        Subnormal operands and results count as zero. Floats only.
+
+    Members
+    -------
+    a, b : In(stream.Signature(Beat(operand, size)))
+        Rows of matrices, each a packet.
+    command : In(stream.Signature(command_layout()))
+    o : Out(stream.Signature(Beat(result, columns)))
+        Of every tile of ``columns`` columns in turn, row after row. A beat is a packet.
+    status : Out(StructLayout({"overflow": 1, "invalid": 1}))
+        Sticky; only where sums are rounded.
+
+    Attributes
+    ----------
+    latency : cycles
+        From the last beat that is loaded for a product of one tile to the first of its results:
+        11 and ``columns``, the rotation of the scratchpads, the array, the rounding unit.
+    interval : 1 cycle
+        Between beats that are loaded. A product takes ``vectors`` cycles for each tile of ``b``,
+        and no less than ``columns``, which is what loading a tile takes.
+
+    Notes
+    -----
+    Tiles follow each other without a gap: one is loaded while the one before it computes. The
+    first is not, and the last results have the array's latency behind them. Nothing in the array
+    stalls: a vector enters when its tile is there, the sums that it adds to are back, and its
+    result has a place in the output queue. Sums are back in time when ``vectors`` times the tiles
+    across is no less than the latency from memory to memory.
+
+    Elements beyond a matrix count as ``0`` in ``a`` and as ``-0`` in ``b``, whatever lies there,
+    so that they leave every sum as it is.
+
+    Golden model: :func:`sluice_sim.golden.array.multiply_matrices`.
+
+    Raises
+    ------
+    TypeError, ValueError
+        If a parameter is not of its type or out of its range, or formats do not go together.
+    """
+
+    a: stream.Interface
+    b: stream.Interface
+    command: stream.Interface
+    o: stream.Interface
+    status: Any
+    interval = 1
+    same_packets = False
+
+    PARAMETERS = (
+        Choice("operand", "number format of both matrices", OPERANDS),
+        Choice("total", "number format of the sums", TOTALS),
+        Choice("result", "number format that goes out", RESULTS),
+        Int("size", "rows of the array", 2, 32),
+        Int("columns", "columns of the array", 2, 128),
+        Int("stages", "registers of an element", 0, 32, "cycles"),
+        Int("a_blocks", "blocks that the scratchpad of a holds", 1, 65536, "blocks"),
+        Int("b_blocks", "blocks that the scratchpad of b holds", 1, 65536, "blocks"),
+        Int("sums", "vectors of sums that are kept", 2, 65536, "vectors"),
+        Modes("modes", "rounding modes to build"),
+        Flag("flush", "take subnormals for zero"),
+    )
+
+    def __init__(
+        self,
+        *,
+        operand: str = "int8",
+        total: str = "int32",
+        result: str = "int32",
+        size: int = 8,
+        columns: int = 8,
+        stages: int = 4,
+        a_blocks: int = 64,
+        b_blocks: int = 64,
+        sums: int = 512,
+        modes: str = "nearest_even",
+        flush: bool = False,
+    ):
+        self.check(
+            operand=operand,
+            total=total,
+            result=result,
+            size=size,
+            columns=columns,
+            stages=stages,
+            a_blocks=a_blocks,
+            b_blocks=b_blocks,
+            sums=sums,
+            modes=modes,
+            flush=flush,
+        )
+        self.operand: str
+        self.total: str
+        self.result: str
+        self.size: int
+        self.columns: int
+        self.stages: int
+        self.a_blocks: int
+        self.b_blocks: int
+        self.sums: int
+        self.modes: str
+        self.flush: bool
+        if self.size & (self.size - 1):
+            raise ValueError(f"size must be one of 2 4 8 16 32, not {self.size}")
+        if self.columns not in (self.size, 2 * self.size, 4 * self.size):
+            sizes = " ".join(str(self.size * k) for k in (1, 2, 4))
+            raise ValueError(f"columns must be one of {sizes}, not {self.columns}")
+        if self.sums < self.size:
+            raise ValueError(f"sums must be at least the size, {self.size}, not {self.sums}")
+        if self.b_blocks < self.columns // self.size:
+            least = self.columns // self.size
+            raise ValueError(f"b_blocks must be at least {least}, not {self.b_blocks}")
+        number, summed = find_format(self.operand), find_format(self.total)
+        mac = make_mac(number, summed, stages=self.stages, flush=self.flush)
+        self.array = SystolicArray(rows=self.size, columns=self.columns, mac=mac)
+        self.rounding = None
+        if self.result != self.total:
+            self.rounding = Rounding(
+                source=self.total, target=self.result, lanes=self.columns, modes=self.modes
+            )
+        self.pads = {
+            "a": Scratchpad(width=number.width, size=self.size, blocks=self.a_blocks),
+            "b": Scratchpad(width=number.width, size=self.size, blocks=self.b_blocks),
+        }
+        # Elements that do not count are cleared in a register of their own.
+        self.fetch = self.pads["a"].latency + 1
+        self.pipeline = Pipeline(
+            i_shape=data.StructLayout({}),
+            o_shape=data.StructLayout(
+                {"beat": Beat(summed, self.columns), "mode": 2, "saturate": 1}
+            ),
+            stages=1 + self.fetch + self.array.latency,
+        )
+        behind = self.rounding.latency if self.rounding else 0
+        self.latency = 4 + self.columns + self.pipeline.latency + behind
+        self.i_beat = Beat(number, self.size)
+        self.o_beat = Beat(find_format(self.result), self.columns)
+        members: dict[str, Any] = {
+            "a": In(stream.Signature(self.i_beat)),
+            "b": In(stream.Signature(self.i_beat)),
+            "command": In(stream.Signature(command_layout())),
+            "o": Out(stream.Signature(self.o_beat)),
+        }
+        if self.rounding:
+            members["status"] = Out(self.rounding.status.shape())
+        super().__init__(members)
+
+    def elaborate(self, platform: Any) -> Module:
+        m = Module()
+        m.submodules.dispatcher = dispatcher = Dispatcher()
+        wiring.connect(m, wiring.flipped(self.command), dispatcher.i)
+        for k, name in enumerate(self.pads):
+            self._add_loader(m, name, dispatcher.o[k], dispatcher.loaded[k])
+        m.submodules.both = both = Fork(shape=command_layout(), outputs=2)
+        m.submodules.vectors = vectors = Vectors(size=self.size, in_flight=self.pipeline.stages + 1)
+        m.submodules.weights = weights = Weights(size=self.size, columns=self.columns)
+        wiring.connect(m, dispatcher.o[Kind.MULTIPLY], both.i)
+        wiring.connect(m, both.o[0], vectors.commands)
+        wiring.connect(m, both.o[1], weights.commands)
+        # A tile waits in the array; its place is free as soon as its first vector is on the way.
+        waiting = Signal()
+        m.d.comb += [
+            dispatcher.multiplied.eq(vectors.done),
+            vectors.loaded.eq(waiting),
+            weights.free.eq(~waiting | vectors.takes),
+        ]
+        with m.If(weights.loaded):
+            m.d.sync += waiting.eq(1)
+        with m.Elif(vectors.takes):
+            m.d.sync += waiting.eq(0)
+
+        m.submodules.array = array = self.array
+        number: Any = find_format(self.operand)
+        minus_zero = 1 << number.width - 1 if isinstance(number, Float) else 0
+        self._add_read(m, "a", vectors, vectors.ragged_k, vectors.command.last_k, array.x, 0)
+        self._add_read(m, "b", weights, weights.ragged, weights.last, array.w, minus_zero)
+        for name, flag in (
+            ("swap", vectors.swap),
+            ("load", weights.load),
+            ("first", weights.first),
+        ):
+            m.d.comb += getattr(array, name).eq(_chain(m, name, flag, self.fetch)[-1])
+        self._add_sums(m, vectors)
+        return m
+
+    def _add_loader(self, m: Module, name: str, commands: Any, loaded: Signal) -> None:
+        """Fill scratchpad ``name`` from its stream."""
+        pad = self.pads[name]
+        m.submodules[f"pad_{name}"] = pad
+        m.submodules[f"loader_{name}"] = loader = Loader(beat=self.i_beat, blocks=pad.blocks)
+        wiring.connect(m, commands, loader.commands)
+        wiring.connect(m, wiring.flipped(getattr(self, name)), loader.i)
+        m.d.comb += [
+            pad.en.eq(loader.en),
+            pad.to_block.eq(loader.to_block),
+            pad.to_row.eq(loader.to_row),
+            pad.row.eq(loader.row),
+            loaded.eq(loader.done),
+        ]
+
+    def _add_read(
+        self, m: Module, name: str, walk: Any, ragged: Value, last: Value, to: Any, unused: int
+    ) -> None:
+        """Read scratchpad ``name``; elements beyond the matrix are ``unused``."""
+        pad = self.pads[name]
+        m.d.comb += [
+            pad.block.eq(walk.block),
+            pad.index.eq(walk.index),
+            pad.across.eq(walk.across),
+        ]
+        use = Cat(~ragged | (last > r) for r in range(self.size))
+        use = _later(m, f"use_{name}", use, self.fetch - 1)
+        for r in range(self.size):
+            kept = Signal.like(Value.cast(to[r]), name=f"{name}_{r}", reset_less=True)
+            m.d.sync += kept.eq(Mux(use[r], pad.o[r], unused))
+            m.d.comb += to[r].eq(kept)
+
+    def _add_sums(self, m: Module, vectors: Vectors) -> None:
+        """Bring sums to the array and back, and results to the output."""
+        array, columns = self.array, self.columns
+        m.submodules.sums = store = memory.Memory(
+            shape=array.p.shape().size, depth=self.sums, init=[]
+        )
+        read, write = store.read_port(), store.write_port()
+        ahead, behind = Signal(range(self.sums)), Signal(range(self.sums))
+        m.d.comb += read.addr.eq(ahead)
+        with m.If(vectors.valid):
+            m.d.sync += ahead.eq(Mux(vectors.ends, 0, ahead + 1))
+        # The memory's output register, and one for the choice, before it is time.
+        adds = _chain(m, "adds", vectors.adds, 2)[-1]
+        fetched, begun = (
+            Signal(len(read.data), name=n, reset_less=True) for n in ("fetched", "begun")
+        )
+        m.d.sync += [fetched.eq(read.data), begun.eq(Mux(adds, fetched, 0))]
+        m.d.comb += array.p.eq(_later(m, "p", begun, self.fetch - 3))
+
+        command = vectors.command
+        keep = Cat(~vectors.ragged_n | (command.last_n > c) for c in range(columns))
+        side = Cat(vectors.ends, vectors.holds, command.mode, command.saturate, keep)
+        side = _later(m, "side", side, self.fetch + array.latency)
+        ends, holds, mode, saturate, keep = (
+            side[0],
+            side[1],
+            side[2:4],
+            side[4],
+            side[5:],
+        )
+        valid = _chain(m, "valid", vectors.valid, self.fetch + array.latency)[-1]
+        m.d.comb += [
+            vectors.back.eq(valid),
+            write.en.eq(valid & holds),
+            write.addr.eq(behind),
+            write.data.eq(array.o),
+        ]
+        with m.If(valid):
+            m.d.sync += behind.eq(Mux(ends, 0, behind + 1))
+
+        m.submodules.pipeline = pipeline = self.pipeline
+        m.d.comb += [
+            pipeline.i.valid.eq(vectors.reads & vectors.leaves),
+            vectors.room.eq(pipeline.i.ready),
+            Value.cast(pipeline.result.beat.data).eq(array.o),
+            pipeline.result.beat.keep.eq(keep),
+            pipeline.result.beat.last.eq(1),
+            pipeline.result.mode.eq(mode),
+            pipeline.result.saturate.eq(saturate),
+        ]
+        last = self.o
+        if self.rounding:
+            m.submodules.rounding = rounding = self.rounding
+            wiring.connect(m, rounding.o, wiring.flipped(self.o))
+            m.d.comb += self.status.eq(rounding.status)
+            fields = rounding.config.shape().members if hasattr(rounding, "config") else {}
+            for name in ("mode", "saturate"):
+                if name in fields:
+                    m.d.comb += rounding.config[name].eq(pipeline.o.payload[name])
+            last = rounding.i
+        m.d.comb += [
+            last.valid.eq(pipeline.o.valid),
+            last.payload.eq(pipeline.o.payload.beat),
+            pipeline.o.ready.eq(last.ready),
+        ]
+
+
+def _later(m: Module, name: str, value: Value, cycles: int) -> Value:
+    """Return ``value`` after ``cycles`` cycles; anything at first."""
+    m.submodules[f"later_{name}"] = line = Delay(len(value), cycles)
+    m.d.comb += line.i.eq(value)
+    return line.o
+
+
+def _chain(m: Module, name: str, value: Value, cycles: int) -> list[Value]:
+    """Return ``value`` after none, one, ... ``cycles`` cycles; zero at first."""
+    found = [value]
+    for k in range(cycles):
+        later = Signal(len(value), name=f"{name}_{k + 1}")
+        m.d.sync += later.eq(found[-1])
+        found.append(later)
+    return found

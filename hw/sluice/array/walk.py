@@ -1,0 +1,282 @@
+"""The order in which a product is computed: what is read, and when."""
+
+from typing import Any
+
+from amaranth import Module, Mux, Signal, Value
+from amaranth.lib import stream, wiring
+from amaranth.lib.wiring import In, Out
+
+from sluice.array.command import COUNT_BITS, command_layout
+
+__all__ = ["Vectors", "Weights"]
+
+
+class Weights(wiring.Component):
+    """Read the tiles of ``b`` in their order, one ahead of the array.
+
+    Tile after tile: those across the result's columns inside, those along the inner dimension
+    outside. A tile is read from its last column to its first.
+
+    Members
+    -------
+    commands : In(stream.Signature(command_layout()))
+    free : In(1)
+        The array takes, or has taken, the tile that was read last.
+    load, first : Out(1)
+        To the array, with what is read: a column of a tile, and its first to come.
+    block, index, across : Out
+        To the scratchpad.
+    ragged, last : Out(1), Out(8)
+        Only some of the rows are in use, namely ``last``.
+    loaded : Out(1)
+        With the last column that is read of a tile.
+    """
+
+    commands: stream.Interface
+    free: Signal
+    load: Signal
+    first: Signal
+    block: Signal
+    index: Signal
+    across: Signal
+    ragged: Signal
+    last: Signal
+    loaded: Signal
+
+    def __init__(self, *, size: int, columns: int):
+        self.levels, self.columns = size.bit_length() - 1, columns
+        # Blocks beside each other in a tile.
+        self.wide = max(1, columns // size)
+        super().__init__(
+            {
+                "commands": In(stream.Signature(command_layout())),
+                "free": In(1),
+                "load": Out(1),
+                "first": Out(1),
+                "block": Out(COUNT_BITS),
+                "index": Out(self.levels),
+                "across": Out(1),
+                "ragged": Out(1),
+                "last": Out(8),
+                "loaded": Out(1),
+            }
+        )
+
+    def elaborate(self, platform: Any) -> Module:
+        m = Module()
+        command = self.commands.payload
+        running, b, last = Signal(), Signal(command.b.shape()), Signal(8)
+        column = Signal(range(self.columns))
+        tiles_k, tiles_n, left_n = (Signal(COUNT_BITS, name=n) for n in ("k", "n", "left_n"))
+        # The last block of the tile, and of the first tile that far along.
+        tile, along = Signal(COUNT_BITS), Signal(COUNT_BITS)
+        begins, reads = Signal(), Signal()
+        ends, ends_row, ends_all = Signal(), Signal(), Signal()
+        m.d.comb += [
+            begins.eq(column == self.columns - 1),
+            reads.eq(running & (~begins | self.free)),
+            ends.eq(reads & (column == 0)),
+            ends_row.eq(ends & (left_n == 1)),
+            ends_all.eq(ends_row & (tiles_k == 1)),
+            self.loaded.eq(ends),
+            self.commands.ready.eq(~running | ends_all),
+        ]
+        m.d.sync += [self.load.eq(reads), self.first.eq(begins)]
+        pointer = Signal(COUNT_BITS)
+        m.d.sync += [
+            self.block.eq(pointer),
+            self.index.eq(column),
+            self.across.eq(b.columns),
+            self.ragged.eq(tiles_k == 1),
+            self.last.eq(last),
+        ]
+        with m.If(reads):
+            m.d.sync += column.eq(Mux(ends, self.columns - 1, column - 1))
+            with m.If(column[: self.levels] == 0):
+                m.d.sync += pointer.eq(pointer - b.across)
+        with m.If(ends):
+            following = tile + (b.across * self.wide)[:COUNT_BITS]
+            m.d.sync += [tile.eq(following), pointer.eq(following), left_n.eq(left_n - 1)]
+        with m.If(ends_row):
+            following = along + b.along
+            m.d.sync += [tile.eq(following), pointer.eq(following), along.eq(following)]
+            m.d.sync += [left_n.eq(tiles_n), tiles_k.eq(tiles_k - 1)]
+        with m.If(ends_all):
+            m.d.sync += running.eq(0)
+        with m.If(self.commands.valid & self.commands.ready):
+            m.d.sync += [
+                running.eq(1),
+                b.eq(command.b),
+                last.eq(command.last_k),
+                column.eq(self.columns - 1),
+                tiles_k.eq(command.tiles_k),
+                tiles_n.eq(command.tiles_n),
+                left_n.eq(command.tiles_n),
+                tile.eq(command.b.block),
+                along.eq(command.b.block),
+                pointer.eq(command.b.block),
+            ]
+        return m
+
+
+class Vectors(wiring.Component):
+    """Read the vectors of ``a``, all of them for every tile of ``b``.
+
+    A vector waits until its tile is loaded, until the sums that it adds to are back, and until
+    there is room for its result.
+
+    Parameters
+    ----------
+    size : int
+    in_flight : int
+        Vectors that can be between here and the sums.
+
+    Members
+    -------
+    commands : In(stream.Signature(command_layout()))
+    loaded : In(1)
+        The next tile is loaded.
+    room : In(1)
+        There is a place for a result.
+    back : In(1)
+        Sums of a vector have been written, or have left.
+    takes : Out(1)
+        The first vector of a tile is read.
+    reads : Out(1)
+        In this cycle.
+    leaves : Out(1)
+        Its sums are results.
+    done : Out(1)
+        It is the last one of the command.
+    valid, swap : Out(1)
+        A cycle later, with what is read.
+    block, index, across : Out
+        To the scratchpad.
+    ragged_k, ragged_n : Out(1)
+        Only some rows, or columns, of the tile are in use.
+    ends : Out(1)
+        It is the last of a round: of those that add to all sums once.
+    adds, holds : Out(1)
+        Its sums begin with those that are held; they go back there, and do not leave.
+    command : Out(command_layout())
+        The command it belongs to.
+    """
+
+    commands: stream.Interface
+    loaded: Signal
+    room: Signal
+    back: Signal
+    takes: Signal
+    reads: Signal
+    leaves: Signal
+    done: Signal
+    valid: Signal
+    swap: Signal
+    block: Signal
+    index: Signal
+    across: Signal
+    ragged_k: Signal
+    ragged_n: Signal
+    ends: Signal
+    adds: Signal
+    holds: Signal
+    command: Any
+
+    def __init__(self, *, size: int, in_flight: int):
+        self.levels, self.in_flight = size.bit_length() - 1, in_flight
+        flags = (
+            *("takes", "reads", "leaves", "done", "valid", "swap", "across", "ragged_k"),
+            *("ragged_n", "ends", "adds", "holds"),
+        )
+        super().__init__(
+            {
+                "commands": In(stream.Signature(command_layout())),
+                "loaded": In(1),
+                "room": In(1),
+                "back": In(1),
+                "block": Out(COUNT_BITS),
+                "index": Out(self.levels),
+                "command": Out(command_layout()),
+                **{name: Out(1) for name in flags},
+            }
+        )
+
+    def elaborate(self, platform: Any) -> Module:
+        m = Module()
+        given, now = self.commands.payload, Signal(command_layout())
+        running, first = Signal(), Signal()
+        left_m, left_n, left_k = (
+            Signal(COUNT_BITS, name=n) for n in ("left_m", "left_n", "left_k")
+        )
+        low = Signal(self.levels)
+        pointer, along = Signal(COUNT_BITS), Signal(COUNT_BITS)
+        # Of the first vector of a round, and of every one in the first round.
+        head, opening = Signal(), Signal()
+        begins_round, ends_tile, ends_round, holds = Signal(), Signal(), Signal(), Signal()
+        flying = Signal(range(self.in_flight + 1))
+        clear, none = Signal(), Signal(init=1)
+
+        m.d.comb += [
+            begins_round.eq(head & first),
+            holds.eq((left_k != 1) | now.hold),
+            self.leaves.eq(~holds),
+            ends_tile.eq(left_m == 1),
+            ends_round.eq(ends_tile & (left_n == 1)),
+        ]
+        # Sums that are added to in every round are back when fewer vectors than a round has are
+        # on their way; those of a command before this one, when there are none.
+        waits = Mux(opening, now.accumulate & begins_round & ~none, ~clear)
+        m.d.comb += [
+            self.reads.eq(running & (~first | self.loaded) & ~waits & (holds | self.room)),
+            self.takes.eq(self.reads & first),
+            self.done.eq(self.reads & ends_round & (left_k == 1)),
+            self.commands.ready.eq(~running | self.done),
+        ]
+        # A count that is one behind delays, but allows nothing; so it may leave out what returns.
+        fewer = [(flying + k) < now.sums for k in range(2)]
+        m.d.sync += [
+            flying.eq(flying + self.reads - self.back),
+            clear.eq(Mux(self.reads, fewer[1], fewer[0])),
+            none.eq((flying == 0) & ~self.reads),
+        ]
+        m.d.sync += [
+            self.valid.eq(self.reads),
+            self.swap.eq(self.takes),
+            self.block.eq(pointer),
+            self.index.eq(low),
+            self.across.eq(now.a.columns),
+            self.ragged_k.eq(left_k == 1),
+            self.ragged_n.eq(left_n == 1),
+            self.ends.eq(ends_round),
+            self.adds.eq(~opening | now.accumulate),
+            self.holds.eq(holds),
+            self.command.eq(now),
+        ]
+        with m.If(self.reads):
+            m.d.sync += [left_m.eq(left_m - 1), low.eq(low + 1), first.eq(0)]
+            with m.If(low == (1 << self.levels) - 1):
+                m.d.sync += pointer.eq(pointer + now.a.across)
+            with m.If(ends_tile):
+                m.d.sync += [left_m.eq(now.vectors), left_n.eq(left_n - 1), head.eq(0)]
+                m.d.sync += [low.eq(0), pointer.eq(along), first.eq(1)]
+            with m.If(ends_round):
+                following: Value = along + now.a.along
+                m.d.sync += [left_n.eq(now.tiles_n), left_k.eq(left_k - 1), head.eq(1)]
+                m.d.sync += [pointer.eq(following), along.eq(following), opening.eq(0)]
+        with m.If(self.done):
+            m.d.sync += running.eq(0)
+        with m.If(self.commands.valid & self.commands.ready):
+            m.d.sync += [
+                running.eq(1),
+                now.eq(given),
+                left_m.eq(given.vectors),
+                left_n.eq(given.tiles_n),
+                left_k.eq(given.tiles_k),
+                low.eq(0),
+                first.eq(1),
+                head.eq(1),
+                opening.eq(1),
+                pointer.eq(given.a.block),
+                along.eq(given.a.block),
+            ]
+        return m

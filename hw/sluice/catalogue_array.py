@@ -1,0 +1,39 @@
+"""The array blocks of the catalogue."""
+
+from typing import Any
+
+from sluice.entry import Entry
+
+__all__ = ["ARRAY"]
+
+
+def _tiny(operand: str, total: str, result: str, **more: Any) -> dict[str, Any]:
+    small = {"size": 2, "columns": 2, "stages": 1, "a_blocks": 4, "b_blocks": 4, "sums": 6}
+    return {"operand": operand, "total": total, "result": result, **small, **more}
+
+
+ARRAY = (
+    Entry(
+        "matmul",
+        "sluice.array:Matmul",
+        "matrix products on a systolic array, operands straight or transposed",
+        group="array",
+        bench="sluice_sim.bench.matmul:MatmulBench",
+        proof="sluice_sim.formal.matmul:prove_matmul",
+        golden="sluice_sim.golden.array:multiply_matrices",
+        presets={
+            "default": {},
+            "small": {"size": 4, "columns": 4, "a_blocks": 16, "b_blocks": 16, "sums": 64},
+        },
+        cases=(
+            _tiny("int4", "int16", "int16", stages=0, a_blocks=1, b_blocks=1, sums=2),
+            _tiny("int8", "int32", "int8", columns=8),
+            _tiny("bf16", "fp32", "bf16", size=4, columns=4, stages=16, sums=10),
+            _tiny("fp8_e4m3", "fp32", "fp8_e5m2", modes="nearest_even,own_bits", stages=3),
+            _tiny("fp16", "fp16", "fp16", columns=4, stages=0, sums=32),
+            _tiny("fp8_e5m2", "fp16", "fp8_e5m2", flush=True, stages=7, columns=4),
+        ),
+        proofs=(_tiny("int4", "int16", "int16", stages=0, a_blocks=1, b_blocks=1, sums=2),),
+        mutants=_tiny("int4", "int16", "int16", stages=1),
+    ),
+)

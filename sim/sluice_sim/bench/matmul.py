@@ -1,0 +1,151 @@
+"""Bench of the matrix-product engine: products of all shapes against the golden model."""
+
+from collections.abc import Iterable
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from sluice.array.command import Kind, command_layout
+from sluice.array.driver import Product, plan_product
+from sluice.block import Block
+from sluice_sim.bench.arith import float_words
+from sluice_sim.bench.spec import Bench, Scenario, Word, beats, pack
+from sluice_sim.golden.array import multiply_matrices
+from sluice_sim.golden.formats import FloatFormat, decode, find_format
+from sluice_sim.golden.rounding import MODES
+
+__all__ = ["MatmulBench", "matrix_words"]
+
+
+def matrix_words(name: str, rng: np.random.Generator, shape: tuple[int, ...]) -> NDArray[np.uint64]:
+    """Return words of all kinds, most of them such that sums stay numbers."""
+    number = find_format(name)
+    count = int(np.prod(shape))
+    if isinstance(number, FloatFormat):
+        found = float_words(number, rng, count)
+        # Sums of anything are soon NaN, which hides what came before.
+        tame = rng.integers(-4, 4, count) + number.bias << number.mantissa_bits
+        tame |= rng.integers(0, 1 << number.mantissa_bits, count)
+        tame |= rng.integers(0, 2, count) << number.width - 1
+        found = np.where(rng.random(count) < 0.9, tame.astype(np.uint64), found)
+    else:
+        found = rng.integers(0, 1 << number.width, count, dtype=np.uint64)
+        least = np.uint64(1 << number.width - 1)
+        found = np.where(rng.random(count) < 0.2, least, found)
+    return found.reshape(shape)
+
+
+class MatmulBench(Bench):
+    """Products one after the other, each of which begins while the one before it ends."""
+
+    def __init__(self, block: Block):
+        super().__init__(block)
+        made = self.block
+        # Between the last operand and the first result nothing moves for a whole product.
+        self.quiet = 200 + made.latency * 2 + 40 * made.columns
+        self.formats = {
+            name: getattr(made, name) for name in ("operand", "total", "result", "flush")
+        }
+        self.modes = [mode for mode in MODES if mode in made.modes.split(",")]
+        self.modes = [mode for mode in self.modes if mode != "generator"]
+
+    def scenario(self, kind: str, rng: np.random.Generator) -> Scenario:
+        if kind == "rate":
+            return self.one_tile(rng)
+        made = self.block
+        products: list[tuple[Product, NDArray[np.uint64]]] = []
+        for shape in self.shapes_of(kind, rng):
+            products.append(self.product(rng, shape, special=kind == "extremes"))
+        streams: dict[str, list[Word]] = {"a": [], "b": [], "command": []}
+        expected: list[int] = []
+        for product, y in products:
+            for name in "ab":
+                for row in product.rows[name]:
+                    streams[name] += map(Word, beats(made.i_beat, row.tolist()))
+            streams["command"] += map(Word, product.commands)
+            for row, column, count in product.places:
+                values = y[row, column : column + count].tolist()
+                expected.append(pack(made.o_beat, values, last=True))
+        return Scenario(streams, {"o": expected}, self.signals(y for _, y in products))
+
+    def shapes_of(self, kind: str, rng: np.random.Generator) -> list[tuple[int, int, int]]:
+        """Return M, K and N of some products."""
+        size, columns = self.block.size, self.block.columns
+        if kind == "extremes":
+            return [
+                (1, 1, 1),
+                (1, 2 * size, columns + 1),
+                (size + 1, 1, 1),
+                (size, size, columns),
+                (1, 3 * size + 1, 1),
+            ]
+        return [
+            tuple(int(rng.integers(1, most, endpoint=True)) for most in limits)  # type: ignore[misc]
+            for limits in [(3 * size, 3 * size, 2 * columns)] * 4
+        ]
+
+    def product(
+        self, rng: np.random.Generator, shape: tuple[int, int, int], *, special: bool = False
+    ) -> tuple[Product, NDArray[np.uint64]]:
+        """Return a product of random matrices, either one transposed or not, and its result."""
+        made = self.block
+        m, k, n = shape
+        a = matrix_words(made.operand, rng, (m, k))
+        b = matrix_words(made.operand, rng, (k, n))
+        number = find_format(made.operand)
+        if special and isinstance(number, FloatFormat):
+            a = float_words(number, rng, a.size).reshape(a.shape)
+        turned = [bool(rng.integers(0, 2)) for _ in "ab"]
+        mode = self.modes[int(rng.integers(0, len(self.modes)))]
+        saturate = bool(rng.integers(0, 2))
+        product = plan_product(
+            made,
+            a.T if turned[0] else a,
+            b.T if turned[1] else b,
+            transpose_a=turned[0],
+            transpose_b=turned[1],
+            mode=MODES.index(mode),
+            saturate=saturate,
+        )
+        y = multiply_matrices(a, b, **self.formats, mode=mode, saturate=saturate)
+        return product, y
+
+    def signals(self, results: Iterable[NDArray[np.uint64]]) -> dict[str, int]:
+        return {}
+
+    def one_tile(self, rng: np.random.Generator) -> Scenario:
+        """Load the operands of one tile, the first again and again over itself, and multiply."""
+        made = self.block
+        size, columns = made.size, made.columns
+        layout = command_layout()
+        a = matrix_words(made.operand, rng, (size * (8 + columns // size), size))
+        b = matrix_words(made.operand, rng, (size, columns))
+        wide = columns // size
+        commands: list[dict[str, Any]] = [
+            {"kind": Kind.LOAD_B, "multiplies_left": 7, "a": {"across": wide}, "vectors": size},
+            {"kind": Kind.LOAD_A, "multiplies_left": 7, "a": {"across": 0}, "vectors": len(a)},
+            {
+                "kind": Kind.MULTIPLY,
+                "after_loads": 1,
+                "multiplies_left": 7,
+                "a": {"along": 1, "across": 1},
+                "b": {"block": wide - 1, "along": wide, "across": 1, "columns": 1},
+                "vectors": size,
+                "tiles_k": 1,
+                "tiles_n": 1,
+                "last_k": size,
+                "last_n": columns,
+                "sums": size,
+            },
+        ]
+        y = multiply_matrices(a[-size:], b, **self.formats)
+        inputs = {
+            "a": [Word(w) for row in a for w in beats(made.i_beat, row.tolist())],
+            "b": [Word(w) for row in b for w in beats(made.i_beat, row.tolist())],
+            "command": [Word(layout.const(c).as_value().value) for c in commands],
+        }
+        return Scenario(inputs, {"o": [pack(made.o_beat, r.tolist(), last=True) for r in y]})
+
+    def latency_pairs(self, inputs: int, outputs: int) -> Iterable[tuple[int, int]]:
+        return [(inputs - 1, 0)]
