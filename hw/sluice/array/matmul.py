@@ -239,7 +239,7 @@ class Matmul(Block):
         self._add_sums(m, vectors)
         return m
 
-    def _add_loader(self, m: Module, name: str, commands: Any, loaded: Signal) -> None:
+    def _add_loader(self, m: Module, name: str, commands: Any, loaded: Value) -> None:
         """Fill scratchpad ``name`` from its stream."""
         pad = self.pads[name]
         m.submodules[f"pad_{name}"] = pad

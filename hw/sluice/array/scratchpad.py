@@ -108,7 +108,7 @@ def rotate(
     m: Module, name: str, lanes: Sequence[Value], by: Value, *, register: bool = True
 ) -> list[Value]:
     """Return lanes of which lane ``k`` is lane ``k + by``, with registers between some levels."""
-    found = [Value.cast(lane) for lane in lanes]
+    found: list[Value] = [Value.cast(lane) for lane in lanes]
     levels = len(found).bit_length() - 1
     by = by[:levels]
     for level in range(levels):
@@ -121,7 +121,7 @@ def rotate(
                 for k, lane in enumerate(found)
             ]
             m.d.sync += [k.eq(lane) for k, lane in zip(kept, found, strict=True)]
-            found = list(kept)
+            found = [*kept]
             if len(by):
                 later = Signal(len(by), name=f"{name}_by_{level}", reset_less=True)
                 m.d.sync += later.eq(by)

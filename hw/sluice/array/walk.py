@@ -65,7 +65,8 @@ class Weights(wiring.Component):
     def elaborate(self, platform: Any) -> Module:
         m = Module()
         command = self.commands.payload
-        running, b, last = Signal(), Signal(command.b.shape()), Signal(8)
+        running, last = Signal(), Signal(8)
+        b: Any = Signal(command.b.shape())
         column = Signal(range(self.columns))
         tiles_k, tiles_n, left_n = (Signal(COUNT_BITS, name=n) for n in ("k", "n", "left_n"))
         # The last block of the tile, and of the first tile that far along.
@@ -203,7 +204,8 @@ class Vectors(wiring.Component):
 
     def elaborate(self, platform: Any) -> Module:
         m = Module()
-        given, now = self.commands.payload, Signal(command_layout())
+        given = self.commands.payload
+        now: Any = Signal(command_layout())
         running, first = Signal(), Signal()
         left_m, left_n, left_k = (
             Signal(COUNT_BITS, name=n) for n in ("left_m", "left_n", "left_k")

@@ -6,13 +6,13 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from sluice.array.command import Kind, command_layout
+from sluice.array.command import Kind, encode_command
 from sluice.array.driver import Product, plan_product
 from sluice.block import Block
 from sluice_sim.bench.arith import float_words
 from sluice_sim.bench.spec import Bench, Scenario, Word, beats, pack
 from sluice_sim.golden.array import multiply_matrices
-from sluice_sim.golden.formats import FloatFormat, decode, find_format
+from sluice_sim.golden.formats import FloatFormat, find_format
 from sluice_sim.golden.rounding import MODES
 
 __all__ = ["MatmulBench", "matrix_words"]
@@ -118,7 +118,6 @@ class MatmulBench(Bench):
         """Load the operands of one tile, the first again and again over itself, and multiply."""
         made = self.block
         size, columns = made.size, made.columns
-        layout = command_layout()
         a = matrix_words(made.operand, rng, (size * (8 + columns // size), size))
         b = matrix_words(made.operand, rng, (size, columns))
         wide = columns // size
@@ -143,7 +142,7 @@ class MatmulBench(Bench):
         inputs = {
             "a": [Word(w) for row in a for w in beats(made.i_beat, row.tolist())],
             "b": [Word(w) for row in b for w in beats(made.i_beat, row.tolist())],
-            "command": [Word(layout.const(c).as_value().value) for c in commands],
+            "command": [Word(encode_command(**c)) for c in commands],
         }
         return Scenario(inputs, {"o": [pack(made.o_beat, r.tolist(), last=True) for r in y]})
 

@@ -1,0 +1,146 @@
+"""Long streams through a block, faster than a bench that looks at every cycle."""
+
+import subprocess
+import tempfile
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from sluice.block import Block
+from sluice.export import StreamPort, ports_of, streams_of, to_verilog
+from sluice.technology import GENERIC, Technology
+from sluice_sim.models import models_of
+from sluice_sim.sweep import compile_bench
+
+__all__ = ["Played", "play"]
+
+_BENCH = """
+module bench;
+  reg clk = 0, rst = 1;
+  integer cycle = 0, file, missing = {missing};
+  always #1 clk = ~clk;
+  {name} dut (.clk(clk), .rst(rst){ports});
+  initial file = $fopen("moved.txt", "w");
+{streams}
+  always @(posedge clk) begin
+    cycle <= cycle + 1;
+    if (cycle == 2) rst <= 0;
+    if (missing <= 0 || cycle == {limit}) begin
+      $fclose(file);
+      $finish;
+    end
+  end
+endmodule
+"""
+
+_INPUT = """
+  reg [{top}:0] {n}_words [0:{last}];
+  reg [{top}:0] {n}_payload;
+  reg {n}_valid = 0;
+  wire {n}_ready;
+  integer {n}_at = 0;
+  initial $readmemh("{n}.hex", {n}_words);
+  always @(posedge clk) if (!rst) begin
+    if ({n}_valid && {n}_ready) $fdisplay(file, "{n} %0d 0", cycle);
+    if (!{n}_valid || {n}_ready) begin
+      {n}_valid <= {n}_at <= {last};
+      {n}_payload <= {n}_words[{n}_at <= {last} ? {n}_at : 0];
+      {n}_at <= {n}_at + 1;
+    end
+  end
+"""
+
+_OUTPUT = """
+  wire [{top}:0] {n}_payload;
+  wire {n}_valid;
+  wire {n}_ready = !rst;
+  always @(posedge clk) if (!rst && {n}_valid) begin
+    $fdisplay(file, "{n} %0d %h", cycle, {n}_payload);
+    missing = missing - 1;
+  end
+"""
+
+
+class Played(dict[str, NDArray[np.int64]]):
+    """Cycles of the transfers by stream.
+
+    Attributes
+    ----------
+    words : dict of output stream to list of payloads
+    """
+
+    def __init__(self, names: Sequence[str], lines: Sequence[str]):
+        moved: dict[str, list[int]] = {name: [] for name in names}
+        self.words: dict[str, list[int]] = {name: [] for name in names}
+        for line in lines:
+            name, cycle, word = line.split()
+            moved[name].append(int(cycle))
+            self.words[name].append(int(word, 16))
+        super().__init__({name: np.array(cycles, np.int64) for name, cycles in moved.items()})
+
+
+def play(
+    block: Block,
+    inputs: Mapping[str, Sequence[int]],
+    outputs: Mapping[str, int],
+    *,
+    limit: int,
+    technology: Technology = GENERIC,
+) -> Played:
+    """Send payloads without a pause, and take what comes without one.
+
+    Parameters
+    ----------
+    inputs : mapping of stream to payloads
+    outputs : mapping of stream to count
+        Payloads after which all is done.
+    limit : int, cycles
+
+    Raises
+    ------
+    TimeoutError
+        If not all came in ``limit`` cycles.
+    ToolError, subprocess.CalledProcessError
+        If the simulator fails.
+    """
+    streams = {s.name: s for s in streams_of(block)}
+    ports = "".join(
+        f", .{port.name}(0)"
+        for port in ports_of(block)
+        if port.is_input and port.name.partition("__")[0] not in streams
+    )
+    parts: list[str] = []
+    with tempfile.TemporaryDirectory() as tmp:
+        folder = Path(tmp)
+        for name, stream in streams.items():
+            top = _width(stream) - 1
+            ports += "".join(f", .{name}__{p}({name}_{p})" for p in ("valid", "ready", "payload"))
+            words = inputs.get(name, ())
+            if stream.is_input:
+                (folder / f"{name}.hex").write_text("\n".join(f"{word:x}" for word in words or [0]))
+                parts.append(_INPUT.format(n=name, top=top, last=len(words) - 1))
+            else:
+                parts.append(_OUTPUT.format(n=name, top=top))
+        (folder / "block.v").write_text(to_verilog(block, "block", technology))
+        (folder / "bench.v").write_text(
+            _BENCH.format(
+                name="block",
+                missing=sum(outputs.values()),
+                ports=ports,
+                streams="".join(parts),
+                limit=limit,
+            )
+        )
+        sources = ["bench.v", "block.v", *map(str, models_of(technology))]
+        subprocess.run(compile_bench(folder, sources), cwd=folder, check=True, capture_output=True)
+        played = Played(list(streams), (folder / "moved.txt").read_text().splitlines())
+    for name, count in outputs.items():
+        if len(played[name]) < count:
+            raise TimeoutError(f"{name} gave {len(played[name])} of {count} in {limit} cycles")
+    return played
+
+
+def _width(stream: StreamPort) -> int:
+    return len(stream.interface.payload.as_value())
