@@ -1,15 +1,42 @@
 """Base class of every block."""
 
 import inspect
-from collections.abc import Mapping
-from typing import Any, ClassVar
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from amaranth import Module
 from amaranth.lib import wiring
 
 from sluice.params import Parameter, parse_whole
 
-__all__ = ["Block"]
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
+__all__ = ["Block", "Driven"]
+
+
+@dataclass
+class Driven:
+    """What a block that is driven wants sent, and what to make of what comes.
+
+    Attributes
+    ----------
+    rows : mapping of stream to rows
+        Of numbers; a row is a packet.
+    words : mapping of stream to payloads
+        Of the streams named in :attr:`Block.driven`.
+    packets : int
+        That come out.
+    gather : callable
+        Makes of them the rows of the resulting array.
+    """
+
+    rows: "Mapping[str, Sequence[NDArray[np.uint64]]]"
+    words: Mapping[str, Sequence[int]]
+    packets: int
+    gather: "Callable[[Sequence[NDArray[np.uint64]]], Sequence[NDArray[np.uint64]]]"
 
 
 class Block(wiring.Component):
@@ -35,6 +62,8 @@ class Block(wiring.Component):
     accepts_nan: bool = True
     # False where the packets that go out are not, one by one, those of the first input.
     same_packets: bool = True
+    # Input streams that :meth:`drive` fills, for which nobody has a file.
+    driven: tuple[str, ...] = ()
     # A block that is made only to be described or to give its shapes is not a mistake.
     _MustUse__silence = True
 
@@ -92,6 +121,16 @@ class Block(wiring.Component):
             Naming the setting that is wrong.
         """
         return [{name: parse_whole(name, text) for name, text in texts.items()}]
+
+    def drive(self, arrays: "Mapping[str, NDArray[np.uint64]]", texts: Mapping[str, str]) -> Driven:
+        """Return what to send for arrays of bit patterns by stream, where :attr:`driven` is set.
+
+        Raises
+        ------
+        ValueError
+            Naming the array or the setting that is wrong.
+        """
+        raise NotImplementedError
 
     def elaborate(self, platform: Any) -> Module:
         raise NotImplementedError

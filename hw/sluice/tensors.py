@@ -3,7 +3,7 @@
 A row of an array is a packet; the file's last axis runs along the packet.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -23,7 +23,7 @@ __all__ = [
     "Plan",
     "beats_of",
     "plan_run",
-    "read_rows",
+    "read_words",
     "rows_of",
     "write_results",
     "write_rows",
@@ -39,6 +39,7 @@ def name_streams(block: Block, files: Sequence[str], *, is_input: bool) -> dict[
         If there is no such stream, two files want the same one, or an input has none.
     """
     names = [s.name for s in streams_of(block) if s.is_input is is_input]
+    names = [name for name in names if name not in block.driven]
     side, option = ("input", "--input") if is_input else ("output", "--output")
     found: dict[str, Path] = {}
     for text in files:
@@ -63,8 +64,8 @@ def number_of(block: Block, stream: str) -> tuple[Beat, Format]:
     return shape, shape.number
 
 
-def read_rows(path: Path, number: Format, *, nan: bool = True) -> list[NDArray[np.uint64]]:
-    """Return the rows of an array in a ``.npy`` file as bit patterns of ``number``.
+def read_words(path: Path, number: Format, *, nan: bool = True) -> NDArray[np.uint64]:
+    """Return an array in a ``.npy`` file as bit patterns of ``number``.
 
     Raises
     ------
@@ -82,10 +83,9 @@ def read_rows(path: Path, number: Format, *, nan: bool = True) -> list[NDArray[n
     if array.ndim == 0 or (array.size == 0 and array.ndim < 2) or 0 in array.shape[:-1]:
         raise RequestError(f"{path} has shape {array.shape}: at least one row is needed")
     try:
-        words = to_words(array, number, nan=nan)
+        return to_words(array, number, nan=nan).reshape(array.shape)
     except ValueError as e:
         raise RequestError(f"{path} {e}") from e
-    return list(words.reshape(-1, array.shape[-1]))
 
 
 def beats_of(row: NDArray[np.uint64], beat: Beat) -> Iterator[int]:
@@ -158,6 +158,8 @@ class Plan:
     outputs : dict of stream name to file
     skip : int
         Packets of every output that answer the empty ones sent ahead.
+    gather : callable or None
+        Makes of the packets of the first output the rows of its array.
     """
 
     block: Block
@@ -165,6 +167,7 @@ class Plan:
     packets: dict[int, int | None]
     outputs: dict[str, Path]
     skip: int
+    gather: Callable[[Sequence[NDArray[np.uint64]]], Sequence[NDArray[np.uint64]]] | None = None
 
 
 def plan_run(
@@ -187,10 +190,13 @@ def plan_run(
     sinks = name_streams(block, outputs, is_input=False)
     for path in sinks.values():
         check_fresh(path)
-    rows = {
-        name: read_rows(path, number_of(block, name)[1], nan=block.accepts_nan)
+    arrays = {
+        name: read_words(path, number_of(block, name)[1], nan=block.accepts_nan)
         for name, path in sources.items()
     }
+    if block.driven:
+        return _plan_driven(block, arrays, sources, sinks, config)
+    rows = {name: list(array.reshape(-1, array.shape[-1])) for name, array in arrays.items()}
     first = next(iter(rows))
     shape = next((p.shape for p in ports_of(block) if p.name == "config"), None)
     try:
@@ -217,6 +223,29 @@ def plan_run(
     return Plan(block, sent, dict.fromkeys(range(len(names)), count), sinks, len(ahead))
 
 
+def _plan_driven(
+    block: Block,
+    arrays: Mapping[str, NDArray[np.uint64]],
+    sources: Mapping[str, Path],
+    sinks: dict[str, Path],
+    config: Mapping[str, str],
+) -> Plan:
+    """Plan a run of a block that says itself what to send."""
+    try:
+        driven = block.drive(arrays, config)
+    except ValueError as e:
+        files = " ".join(f"{name}={path}" for name, path in sources.items())
+        raise RequestError(f"{files}: {e}") from e
+    sent: dict[int, list[tuple[int, int | None]]] = {}
+    for k, name in enumerate(s.name for s in streams_of(block) if s.is_input):
+        if name in block.driven:
+            sent[k] = [(word, None) for word in driven.words[name]]
+        else:
+            beat, _ = number_of(block, name)
+            sent[k] = [(w, None) for row in driven.rows[name] for w in beats_of(row, beat)]
+    return Plan(block, sent, {0: driven.packets}, sinks, 0, driven.gather)
+
+
 def write_results(plan: Plan, came: Mapping[int, Sequence[int]], status: int) -> dict[str, Any]:
     """Write the output files; return their shapes by stream, and the status flags that are set.
 
@@ -230,7 +259,9 @@ def write_results(plan: Plan, came: Mapping[int, Sequence[int]], status: int) ->
     for k, stream in enumerate(s for s in streams_of(plan.block) if not s.is_input):
         if stream.name in plan.outputs:
             beat, number = number_of(plan.block, stream.name)
-            rows = rows_of(came[k], beat)[plan.skip :]
+            rows: Sequence[NDArray[np.uint64]] = rows_of(came[k], beat)[plan.skip :]
+            if plan.gather:
+                rows = plan.gather(rows)
             path = plan.outputs[stream.name]
             facts[stream.name] = f"{path} {write_rows(path, rows, number)} {number}"
     flags = []

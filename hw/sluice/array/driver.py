@@ -1,6 +1,6 @@
 """Products of whole matrices: the commands for them, and the order in which data comes and goes."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -9,8 +9,11 @@ from numpy.typing import NDArray
 
 from sluice.array.command import FREE, Kind, encode_command
 from sluice.array.matmul import Matmul
+from sluice.block import Driven
+from sluice.params import parse_whole
+from sluice.rounding import MODES
 
-__all__ = ["Product", "plan_product"]
+__all__ = ["Product", "drive_product", "plan_product"]
 
 _COUNT = (1 << 16) - 1
 
@@ -169,6 +172,46 @@ def plan_product(
                 if last:
                     product.places += _places(spans["m"], spans["n"], columns)
     return product
+
+
+def drive_product(
+    engine: Matmul, arrays: Mapping[str, NDArray[np.uint64]], texts: Mapping[str, str]
+) -> Driven:
+    """Return what multiplies ``a`` by ``b``; see :meth:`sluice.array.Matmul.drive`.
+
+    Raises
+    ------
+    ValueError
+        Naming the matrix or the setting that is wrong.
+    """
+    for name, array in arrays.items():
+        if array.ndim != 2:
+            raise ValueError(f"{name} must be a matrix, not an array of shape {array.shape}")
+    plain = {k: v for k, v in texts.items() if k != "mode"}
+    known = ["transpose_a", "transpose_b", *engine.settings]
+    mode = 0
+    for name in texts:
+        if name not in known:
+            raise ValueError(f"no setting {name!r}: there are {' '.join(known)}")
+    if "mode" in texts:
+        modes = engine.modes.split(",")
+        if texts["mode"] not in modes:
+            raise ValueError(f"mode must be one of {' '.join(modes)}, not {texts['mode']!r}")
+        mode = MODES.index(texts["mode"])
+    flags = {name: parse_whole(name, text) for name, text in plain.items()}
+    for name, value in flags.items():
+        if value not in (0, 1):
+            raise ValueError(f"{name} must be true or false, not {texts[name]!r}")
+    turned = {name: bool(flags.get(name)) for name in ("transpose_a", "transpose_b")}
+    product = plan_product(
+        engine, arrays["a"], arrays["b"], **turned, mode=mode, saturate=bool(flags.get("saturate"))
+    )
+    return Driven(
+        product.rows,
+        {"command": product.commands},
+        len(product.places),
+        lambda packets: list(product.assemble(packets)),
+    )
 
 
 def _shape(matrix: NDArray[np.uint64], transposed: bool) -> str:

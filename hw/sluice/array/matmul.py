@@ -1,6 +1,7 @@
 """The matrix-product engine."""
 
-from typing import Any
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
 
 from amaranth import Cat, Module, Mux, Signal, Value
 from amaranth.lib import data, memory, stream, wiring
@@ -13,11 +14,15 @@ from sluice.array.mac import make_mac
 from sluice.array.scratchpad import Scratchpad
 from sluice.array.systolic import SystolicArray
 from sluice.array.walk import Vectors, Weights
-from sluice.block import Block
+from sluice.block import Block, Driven
 from sluice.formats import Float, find_format
 from sluice.params import Choice, Flag, Int
 from sluice.rounding import Modes, Rounding
 from sluice.stream import Beat, Fork, Pipeline
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
 
 __all__ = ["Matmul"]
 
@@ -102,6 +107,7 @@ class Matmul(Block):
     status: Any
     interval = 1
     same_packets = False
+    driven = ("command",)
 
     PARAMETERS = (
         Choice("operand", "number format of both matrices", OPERANDS),
@@ -174,6 +180,11 @@ class Matmul(Block):
             self.rounding = Rounding(
                 source=self.total, target=self.result, lanes=self.columns, modes=self.modes
             )
+        # Settings of the rounding unit that go with a command.
+        self.settings: tuple[str, ...] = ()
+        if self.rounding and "config" in self.rounding.signature.members:
+            fields = self.rounding.config.shape().members
+            self.settings = tuple(name for name in ("mode", "saturate") if name in fields)
         self.pads = {
             "a": Scratchpad(width=number.width, size=self.size, blocks=self.a_blocks),
             "b": Scratchpad(width=number.width, size=self.size, blocks=self.b_blocks),
@@ -200,6 +211,16 @@ class Matmul(Block):
         if self.rounding:
             members["status"] = Out(self.rounding.status.shape())
         super().__init__(members)
+
+    def drive(self, arrays: "Mapping[str, NDArray[np.uint64]]", texts: Mapping[str, str]) -> Driven:
+        """Return what multiplies ``a`` by ``b``.
+
+        Settings are ``transpose_a`` and ``transpose_b``, for matrices that lie the other way
+        round, and ``mode`` (a word) and ``saturate`` where sums are rounded.
+        """
+        from sluice.array.driver import drive_product
+
+        return drive_product(self, arrays, texts)
 
     def elaborate(self, platform: Any) -> Module:
         m = Module()
@@ -326,10 +347,8 @@ class Matmul(Block):
             m.submodules.rounding = rounding = self.rounding
             wiring.connect(m, rounding.o, wiring.flipped(self.o))
             m.d.comb += self.status.eq(rounding.status)
-            fields = rounding.config.shape().members if hasattr(rounding, "config") else {}
-            for name in ("mode", "saturate"):
-                if name in fields:
-                    m.d.comb += rounding.config[name].eq(pipeline.o.payload[name])
+            for name in self.settings:
+                m.d.comb += rounding.config[name].eq(pipeline.o.payload[name])
             last = rounding.i
         m.d.comb += [
             last.valid.eq(pipeline.o.valid),
