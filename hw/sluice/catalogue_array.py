@@ -33,7 +33,7 @@ ARRAY = (
             _tiny("fp16", "fp16", "fp16", columns=4, stages=0, sums=32),
             _tiny("fp8_e5m2", "fp16", "fp8_e5m2", flush=True, stages=7, columns=4),
         ),
-        proofs=(_tiny("int4", "int16", "int16", stages=0, a_blocks=1, b_blocks=1, sums=2),),
+        proofs=(_tiny("int4", "int16", "int16", stages=0, sums=2, count_bits=2),),
         mutants=_tiny("int4", "int16", "int16", stages=1),
     ),
 )

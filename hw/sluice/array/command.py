@@ -7,10 +7,8 @@ from amaranth import Module, Signal
 from amaranth.lib import data, stream, wiring
 from amaranth.lib.wiring import In, Out
 
-__all__ = ["COUNT_BITS", "FREE", "Dispatcher", "Kind", "command_layout", "encode_command"]
+__all__ = ["FREE", "Dispatcher", "Kind", "command_layout", "encode_command"]
 
-# Of every count and block address in a command.
-COUNT_BITS = 16
 # In `multiplies_left`: wait for nothing.
 FREE = 7
 
@@ -23,20 +21,25 @@ class Kind(enum.IntEnum):
     MULTIPLY = 2
 
 
-def operand_layout() -> data.StructLayout:
+def operand_layout(count_bits: int) -> data.StructLayout:
     """Return the layout of an operand.
 
     ``block`` is where it begins; ``along`` the blocks to the next ones along the inner dimension,
     ``across`` those to the next ones along the other; ``columns`` says that the vectors along the
-    inner dimension are columns of its blocks, not rows. All modulo ``2**16``.
+    inner dimension are columns of its blocks, not rows. All modulo ``2**count_bits``.
     """
     return data.StructLayout(
-        {"block": COUNT_BITS, "along": COUNT_BITS, "across": COUNT_BITS, "columns": 1}
+        {"block": count_bits, "along": count_bits, "across": count_bits, "columns": 1}
     )
 
 
-def command_layout() -> data.StructLayout:
+def command_layout(count_bits: int) -> data.StructLayout:
     """Return the layout of a command.
+
+    Parameters
+    ----------
+    count_bits : int
+        Of counts and block addresses.
 
     Members
     -------
@@ -50,27 +53,27 @@ def command_layout() -> data.StructLayout:
     a, b : operand
         A load uses ``block`` and ``across`` of ``a``, whatever it loads. ``b.block`` is the last
         block of the first tile's.
-    vectors : 16
+    vectors : count_bits
         Rows of the result, or packets of a load.
-    tiles_k, tiles_n : 16
+    tiles_k, tiles_n : count_bits
         Tiles of ``b`` along the inner dimension and across it.
     last_k, last_n : 8
         Rows and columns of the last ones that are in use.
-    sums : 16
+    sums : count_bits
         ``vectors * tiles_n``.
     accumulate, hold : 1
         Sums begin with those that are held; they are held, and do not leave.
     mode, saturate : 2, 1
         Settings of the rounding unit.
     """
-    counts = dict.fromkeys(("vectors", "tiles_k", "tiles_n", "sums"), COUNT_BITS)
+    counts = dict.fromkeys(("vectors", "tiles_k", "tiles_n", "sums"), count_bits)
     return data.StructLayout(
         {
             "kind": 2,
             "after_loads": 1,
             "multiplies_left": 3,
-            "a": operand_layout(),
-            "b": operand_layout(),
+            "a": operand_layout(count_bits),
+            "b": operand_layout(count_bits),
             **counts,
             "last_k": 8,
             "last_n": 8,
@@ -82,9 +85,9 @@ def command_layout() -> data.StructLayout:
     )
 
 
-def encode_command(**fields: Any) -> int:
+def encode_command(count_bits: int, **fields: Any) -> int:
     """Return the payload of a command; fields that are not given are zero."""
-    layout: Any = command_layout()
+    layout: Any = command_layout(count_bits)
     return layout.const(fields).as_value().value
 
 
@@ -93,8 +96,8 @@ class Dispatcher(wiring.Component):
 
     Members
     -------
-    i : In(stream.Signature(command_layout()))
-    o : Out(stream.Signature(command_layout())), one per :class:`Kind`
+    i : In(stream.Signature(command_layout(count_bits)))
+    o : Out(stream.Signature(command_layout(count_bits))), one per :class:`Kind`
     loaded : In(2)
         A load has ended: bit 0 for ``LOAD_A``, bit 1 for ``LOAD_B``.
     multiplied : In(1)
@@ -106,8 +109,8 @@ class Dispatcher(wiring.Component):
     loaded: Signal
     multiplied: Signal
 
-    def __init__(self) -> None:
-        commands = stream.Signature(command_layout())
+    def __init__(self, *, count_bits: int):
+        commands = stream.Signature(command_layout(count_bits))
         super().__init__(
             {
                 "i": In(commands),

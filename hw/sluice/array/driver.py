@@ -15,8 +15,6 @@ from sluice.rounding import MODES
 
 __all__ = ["Product", "drive_product", "plan_product"]
 
-_COUNT = (1 << 16) - 1
-
 
 @dataclass
 class Product:
@@ -106,7 +104,7 @@ def plan_product(
     multiplies = 0
 
     def emit(**fields: Any) -> None:
-        product.commands.append(encode_command(**fields))
+        product.commands.append(encode_command(engine.count_bits, **fields))
 
     for n0 in range(0, tiles_n, cut_n):
         for m0 in range(0, tiles_m, cut_m):
@@ -237,7 +235,8 @@ def _chunks(
     there are sums for, and all of the inner dimension if that fits.
     """
     size, wide = engine.size, engine.columns // engine.size
-    cut_m = min(tiles_m, max(1, engine.sums // size), _COUNT // size)
+    most = (1 << engine.count_bits) - 1
+    cut_m = min(tiles_m, max(1, engine.sums // size), max(1, most // size))
     many = cut_m < tiles_m
     # A second slot lets loading go on beside computing, where there is more than one chunk.
     a_blocks = engine.a_blocks // 2 if many and engine.a_blocks > 1 else engine.a_blocks

@@ -6,7 +6,7 @@ from amaranth import Module, Signal
 from amaranth.lib import data, stream, wiring
 from amaranth.lib.wiring import In, Out
 
-from sluice.array.command import COUNT_BITS, command_layout
+from sluice.array.command import command_layout
 from sluice.stream import Beat
 
 __all__ = ["Loader"]
@@ -21,10 +21,12 @@ class Loader(wiring.Component):
         Of ``size`` lanes.
     blocks : int
         Of the scratchpad.
+    count_bits : int
+        Of the commands.
 
     Members
     -------
-    commands : In(stream.Signature(command_layout()))
+    commands : In(stream.Signature(command_layout(count_bits)))
     i : In(stream.Signature(beat))
         Taken while a command is carried out. Lanes that are not kept are written too.
     en, to_block, to_row, row : Out
@@ -41,11 +43,12 @@ class Loader(wiring.Component):
     row: Any
     done: Signal
 
-    def __init__(self, *, beat: Beat, blocks: int):
+    def __init__(self, *, beat: Beat, blocks: int, count_bits: int):
+        self.count_bits = count_bits
         self.levels = beat.lanes.bit_length() - 1
         super().__init__(
             {
-                "commands": In(stream.Signature(command_layout())),
+                "commands": In(stream.Signature(command_layout(count_bits))),
                 "i": In(stream.Signature(beat)),
                 "en": Out(1),
                 "to_block": Out(range(max(2, blocks))),
@@ -59,9 +62,10 @@ class Loader(wiring.Component):
         m = Module()
         command = self.commands.payload
         busy, taken = Signal(), Signal()
-        left = Signal(COUNT_BITS)
+        bits = self.count_bits
+        left = Signal(bits)
         # The block of this beat, of its row's first beat, and the way to the next blocks below.
-        block, begin, across = Signal(COUNT_BITS), Signal(COUNT_BITS), Signal(COUNT_BITS)
+        block, begin, across = Signal(bits), Signal(bits), Signal(bits)
         row = Signal(self.levels)
         m.d.comb += [
             self.commands.ready.eq(~busy),

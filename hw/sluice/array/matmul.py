@@ -57,6 +57,8 @@ class Matmul(Block):
         Blocks of ``size`` by ``size`` elements in the scratchpads.
     sums : int, 2..65536
         Vectors of ``columns`` sums that are kept between tiles of the inner dimension.
+    count_bits : int, 2..32
+        Of counts and block addresses in a command.
     modes : words with commas between
         Rounding modes, see :class:`sluice.rounding.Rounding`.
     flush : bool
@@ -66,7 +68,7 @@ class Matmul(Block):
     -------
     a, b : In(stream.Signature(Beat(operand, size)))
         Rows of matrices, each a packet.
-    command : In(stream.Signature(command_layout()))
+    command : In(stream.Signature(command_layout(count_bits)))
     o : Out(stream.Signature(Beat(result, columns)))
         Of every tile of ``columns`` columns in turn, row after row. A beat is a packet.
     status : Out(StructLayout({"overflow": 1, "invalid": 1}))
@@ -119,6 +121,7 @@ class Matmul(Block):
         Int("a_blocks", "blocks that the scratchpad of a holds", 1, 65536, "blocks"),
         Int("b_blocks", "blocks that the scratchpad of b holds", 1, 65536, "blocks"),
         Int("sums", "vectors of sums that are kept", 2, 65536, "vectors"),
+        Int("count_bits", "bits of counts and block addresses", 2, 32, "bits"),
         Modes("modes", "rounding modes to build"),
         Flag("flush", "take subnormals for zero"),
     )
@@ -135,6 +138,7 @@ class Matmul(Block):
         a_blocks: int = 64,
         b_blocks: int = 64,
         sums: int = 512,
+        count_bits: int = 16,
         modes: str = "nearest_even",
         flush: bool = False,
     ):
@@ -148,6 +152,7 @@ class Matmul(Block):
             a_blocks=a_blocks,
             b_blocks=b_blocks,
             sums=sums,
+            count_bits=count_bits,
             modes=modes,
             flush=flush,
         )
@@ -160,6 +165,7 @@ class Matmul(Block):
         self.a_blocks: int
         self.b_blocks: int
         self.sums: int
+        self.count_bits: int
         self.modes: str
         self.flush: bool
         if self.size & (self.size - 1):
@@ -202,10 +208,17 @@ class Matmul(Block):
         self.latency = 4 + self.columns + self.pipeline.latency + behind
         self.i_beat = Beat(number, self.size)
         self.o_beat = Beat(find_format(self.result), self.columns)
+        bits = {"count_bits": self.count_bits}
+        commands = command_layout(self.count_bits)
+        self.vectors = Vectors(size=self.size, in_flight=self.pipeline.stages + 1, **bits)
+        self.weights = Weights(size=self.size, columns=self.columns, **bits)
+        for part in (self.array, *self.pads.values(), self.vectors, self.weights):
+            # A block that is made only to be described is no mistake.
+            part._MustUse__silence = True
         members: dict[str, Any] = {
             "a": In(stream.Signature(self.i_beat)),
             "b": In(stream.Signature(self.i_beat)),
-            "command": In(stream.Signature(command_layout())),
+            "command": In(stream.Signature(commands)),
             "o": Out(stream.Signature(self.o_beat)),
         }
         if self.rounding:
@@ -224,13 +237,13 @@ class Matmul(Block):
 
     def elaborate(self, platform: Any) -> Module:
         m = Module()
-        m.submodules.dispatcher = dispatcher = Dispatcher()
+        m.submodules.dispatcher = dispatcher = Dispatcher(count_bits=self.count_bits)
         wiring.connect(m, wiring.flipped(self.command), dispatcher.i)
         for k, name in enumerate(self.pads):
             self._add_loader(m, name, dispatcher.o[k], dispatcher.loaded[k])
-        m.submodules.both = both = Fork(shape=command_layout(), outputs=2)
-        m.submodules.vectors = vectors = Vectors(size=self.size, in_flight=self.pipeline.stages + 1)
-        m.submodules.weights = weights = Weights(size=self.size, columns=self.columns)
+        m.submodules.both = both = Fork(shape=self.command.payload.shape(), outputs=2)
+        m.submodules.vectors = vectors = self.vectors
+        m.submodules.weights = weights = self.weights
         wiring.connect(m, dispatcher.o[Kind.MULTIPLY], both.i)
         wiring.connect(m, both.o[0], vectors.commands)
         wiring.connect(m, both.o[1], weights.commands)
@@ -264,7 +277,9 @@ class Matmul(Block):
         """Fill scratchpad ``name`` from its stream."""
         pad = self.pads[name]
         m.submodules[f"pad_{name}"] = pad
-        m.submodules[f"loader_{name}"] = loader = Loader(beat=self.i_beat, blocks=pad.blocks)
+        m.submodules[f"loader_{name}"] = loader = Loader(
+            beat=self.i_beat, blocks=pad.blocks, count_bits=self.count_bits
+        )
         wiring.connect(m, commands, loader.commands)
         wiring.connect(m, wiring.flipped(getattr(self, name)), loader.i)
         m.d.comb += [

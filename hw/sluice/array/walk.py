@@ -6,7 +6,7 @@ from amaranth import Module, Mux, Signal, Value
 from amaranth.lib import stream, wiring
 from amaranth.lib.wiring import In, Out
 
-from sluice.array.command import COUNT_BITS, command_layout
+from sluice.array.command import command_layout
 
 __all__ = ["Vectors", "Weights"]
 
@@ -19,7 +19,7 @@ class Weights(wiring.Component):
 
     Members
     -------
-    commands : In(stream.Signature(command_layout()))
+    commands : In(stream.Signature(command_layout(count_bits)))
     free : In(1)
         The array takes, or has taken, the tile that was read last.
     load, first : Out(1)
@@ -43,17 +43,23 @@ class Weights(wiring.Component):
     last: Signal
     loaded: Signal
 
-    def __init__(self, *, size: int, columns: int):
+    def __init__(self, *, size: int, columns: int, count_bits: int):
+        self.count_bits = count_bits
+        # Tiles that are left: along the inner dimension, and across the columns.
+        self.left_k, self.left_n = (Signal(count_bits, name=n) for n in ("left_k", "left_n"))
         self.levels, self.columns = size.bit_length() - 1, columns
+        self.last_k = Signal(8)
+        # A column is read in this cycle.
+        self.reads = Signal()
         # Blocks beside each other in a tile.
         self.wide = max(1, columns // size)
         super().__init__(
             {
-                "commands": In(stream.Signature(command_layout())),
+                "commands": In(stream.Signature(command_layout(count_bits))),
                 "free": In(1),
                 "load": Out(1),
                 "first": Out(1),
-                "block": Out(COUNT_BITS),
+                "block": Out(count_bits),
                 "index": Out(self.levels),
                 "across": Out(1),
                 "ragged": Out(1),
@@ -65,30 +71,31 @@ class Weights(wiring.Component):
     def elaborate(self, platform: Any) -> Module:
         m = Module()
         command = self.commands.payload
-        running, last = Signal(), Signal(8)
+        running, last, reads = Signal(), self.last_k, self.reads
         b: Any = Signal(command.b.shape())
         column = Signal(range(self.columns))
-        tiles_k, tiles_n, left_n = (Signal(COUNT_BITS, name=n) for n in ("k", "n", "left_n"))
+        bits, left_k, left_n = self.count_bits, self.left_k, self.left_n
+        tiles_n = Signal(bits)
         # The last block of the tile, and of the first tile that far along.
-        tile, along = Signal(COUNT_BITS), Signal(COUNT_BITS)
-        begins, reads = Signal(), Signal()
+        tile, along = Signal(bits), Signal(bits)
+        begins = Signal()
         ends, ends_row, ends_all = Signal(), Signal(), Signal()
         m.d.comb += [
             begins.eq(column == self.columns - 1),
             reads.eq(running & (~begins | self.free)),
             ends.eq(reads & (column == 0)),
             ends_row.eq(ends & (left_n == 1)),
-            ends_all.eq(ends_row & (tiles_k == 1)),
+            ends_all.eq(ends_row & (left_k == 1)),
             self.loaded.eq(ends),
             self.commands.ready.eq(~running | ends_all),
         ]
         m.d.sync += [self.load.eq(reads), self.first.eq(begins)]
-        pointer = Signal(COUNT_BITS)
+        pointer = Signal(bits)
         m.d.sync += [
             self.block.eq(pointer),
             self.index.eq(column),
             self.across.eq(b.columns),
-            self.ragged.eq(tiles_k == 1),
+            self.ragged.eq(left_k == 1),
             self.last.eq(last),
         ]
         with m.If(reads):
@@ -96,12 +103,12 @@ class Weights(wiring.Component):
             with m.If(column[: self.levels] == 0):
                 m.d.sync += pointer.eq(pointer - b.across)
         with m.If(ends):
-            following = tile + (b.across * self.wide)[:COUNT_BITS]
+            following = tile + (b.across * self.wide)[:bits]
             m.d.sync += [tile.eq(following), pointer.eq(following), left_n.eq(left_n - 1)]
         with m.If(ends_row):
             following = along + b.along
             m.d.sync += [tile.eq(following), pointer.eq(following), along.eq(following)]
-            m.d.sync += [left_n.eq(tiles_n), tiles_k.eq(tiles_k - 1)]
+            m.d.sync += [left_n.eq(tiles_n), left_k.eq(left_k - 1)]
         with m.If(ends_all):
             m.d.sync += running.eq(0)
         with m.If(self.commands.valid & self.commands.ready):
@@ -110,7 +117,7 @@ class Weights(wiring.Component):
                 b.eq(command.b),
                 last.eq(command.last_k),
                 column.eq(self.columns - 1),
-                tiles_k.eq(command.tiles_k),
+                left_k.eq(command.tiles_k),
                 tiles_n.eq(command.tiles_n),
                 left_n.eq(command.tiles_n),
                 tile.eq(command.b.block),
@@ -134,7 +141,7 @@ class Vectors(wiring.Component):
 
     Members
     -------
-    commands : In(stream.Signature(command_layout()))
+    commands : In(stream.Signature(command_layout(count_bits)))
     loaded : In(1)
         The next tile is loaded.
     room : In(1)
@@ -159,7 +166,7 @@ class Vectors(wiring.Component):
         It is the last of a round: of those that add to all sums once.
     adds, holds : Out(1)
         Its sums begin with those that are held; they go back there, and do not leave.
-    command : Out(command_layout())
+    command : Out(command_layout(count_bits))
         The command it belongs to.
     """
 
@@ -183,21 +190,26 @@ class Vectors(wiring.Component):
     holds: Signal
     command: Any
 
-    def __init__(self, *, size: int, in_flight: int):
+    def __init__(self, *, size: int, in_flight: int, count_bits: int):
+        self.count_bits = count_bits
+        # Tiles that are left: along the inner dimension, and across the columns.
+        self.left_k, self.left_n = (Signal(count_bits, name=n) for n in ("left_k", "left_n"))
         self.levels, self.in_flight = size.bit_length() - 1, in_flight
+        # The command under way.
+        self.now: Any = Signal(command_layout(count_bits), name="now")
         flags = (
             *("takes", "reads", "leaves", "done", "valid", "swap", "across", "ragged_k"),
             *("ragged_n", "ends", "adds", "holds"),
         )
         super().__init__(
             {
-                "commands": In(stream.Signature(command_layout())),
+                "commands": In(stream.Signature(command_layout(count_bits))),
                 "loaded": In(1),
                 "room": In(1),
                 "back": In(1),
-                "block": Out(COUNT_BITS),
+                "block": Out(count_bits),
                 "index": Out(self.levels),
-                "command": Out(command_layout()),
+                "command": Out(command_layout(count_bits)),
                 **{name: Out(1) for name in flags},
             }
         )
@@ -205,13 +217,12 @@ class Vectors(wiring.Component):
     def elaborate(self, platform: Any) -> Module:
         m = Module()
         given = self.commands.payload
-        now: Any = Signal(command_layout())
+        now = self.now
         running, first = Signal(), Signal()
-        left_m, left_n, left_k = (
-            Signal(COUNT_BITS, name=n) for n in ("left_m", "left_n", "left_k")
-        )
+        bits, left_k, left_n = self.count_bits, self.left_k, self.left_n
+        left_m = Signal(bits)
         low = Signal(self.levels)
-        pointer, along = Signal(COUNT_BITS), Signal(COUNT_BITS)
+        pointer, along = Signal(bits), Signal(bits)
         # Of the first vector of a round, and of every one in the first round.
         head, opening = Signal(), Signal()
         begins_round, ends_tile, ends_round, holds = Signal(), Signal(), Signal(), Signal()

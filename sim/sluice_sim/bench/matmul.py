@@ -142,7 +142,7 @@ class MatmulBench(Bench):
         inputs = {
             "a": [Word(w) for row in a for w in beats(made.i_beat, row.tolist())],
             "b": [Word(w) for row in b for w in beats(made.i_beat, row.tolist())],
-            "command": [Word(encode_command(**c)) for c in commands],
+            "command": [Word(encode_command(made.count_bits, **c)) for c in commands],
         }
         return Scenario(inputs, {"o": [pack(made.o_beat, r.tolist(), last=True) for r in y]})
 

@@ -1,0 +1,135 @@
+"""Measure how busy the matrix-product engine is: python scripts/utilisation.py [--only NAME].
+
+Multiplies random matrices in the simulated netlist, checks the results, and counts cycles from the
+first multiplication that begins to the last result: weight loads, first fill and drain are among
+them. Prints a table, and keeps it in docs/data/utilisation.json and between the markers of
+docs/array.md.
+"""
+
+import argparse
+import json
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+ROOT = Path(__file__).resolve().parents[1]
+sys.path[:0] = [str(ROOT / part) for part in ("hw", "sim", "boards")]
+
+from sluice.array import Kind, Matmul  # noqa: E402
+from sluice.array.command import command_layout  # noqa: E402
+from sluice.array.driver import plan_product  # noqa: E402
+from sluice.files import keep_json, replaced_file  # noqa: E402
+from sluice.tensors import beats_of, rows_of  # noqa: E402
+from sluice_sim.bench.matmul import matrix_words  # noqa: E402
+from sluice_sim.golden.array import multiply_matrices  # noqa: E402
+from sluice_sim.play import play  # noqa: E402
+
+JSON_FILE = ROOT / "docs/data/utilisation.json"
+PAGE = ROOT / "docs/array.md"
+BEGIN, END = "<!-- utilisation: begin -->", "<!-- utilisation: end -->"
+
+INT8: dict[str, Any] = {"operand": "int8", "total": "int32", "result": "int32", "stages": 4}
+BF16: dict[str, Any] = {"operand": "bf16", "total": "fp32", "result": "bf16", "stages": 16}
+# Name, parameters, size of the array, M x K x N.
+CASES: tuple[tuple[str, dict[str, Any], int, tuple[int, int, int]], ...] = (
+    ("int8", INT8, 8, (256, 256, 256)),
+    ("int8", INT8, 8, (64, 64, 64)),
+    ("int8", INT8, 8, (100, 37, 61)),
+    ("int8", INT8, 8, (8, 8, 8)),
+    ("bf16", BF16, 8, (64, 64, 64)),
+    ("bf16", BF16, 8, (100, 37, 61)),
+)
+
+
+def measure(made: dict[str, Any], size: int, shape: tuple[int, int, int]) -> dict[str, Any]:
+    """Return the cycles of one product, with both matrices in the scratchpads."""
+    m, k, n = shape
+
+    def blocks(rows: int, columns: int) -> int:
+        return -(-rows // size) * -(-columns // size)
+
+    engine = Matmul(
+        **made,
+        size=size,
+        columns=size,
+        a_blocks=blocks(m, k),
+        b_blocks=blocks(k, n),
+        sums=2 * max(m, size),
+    )
+    rng = np.random.default_rng(1)
+    a, b = matrix_words(made["operand"], rng, (m, k)), matrix_words(made["operand"], rng, (k, n))
+    product = plan_product(engine, a, b)
+    inputs = {
+        name: [word for row in product.rows[name] for word in beats_of(row, engine.i_beat)]
+        for name in "ab"
+    }
+    inputs["command"] = product.commands
+    limit = 2 * product.vectors + sum(map(len, inputs.values())) + 10000
+    played = play(engine, inputs, {"o": len(product.places)}, limit=limit)
+    formats = {name: made[name] for name in ("operand", "total", "result")}
+    y = product.assemble(rows_of(played.words["o"], engine.o_beat))
+    if not (y == multiply_matrices(a, b, **formats)).all():
+        raise SystemExit(f"{made} {shape}: the product is wrong")
+    layout: Any = command_layout(engine.count_bits)
+    kinds = [layout.from_bits(c).kind for c in product.commands]
+    end = int(played["o"][-1]) + 1
+    cycles = end - int(played["command"][kinds.index(Kind.MULTIPLY)])
+    whole = end - int(min(played["a"][0], played["b"][0]))
+    ideal = m * k * n / size / engine.columns
+    return {
+        "shape": list(shape),
+        "size": size,
+        "cycles": cycles,
+        "padded": product.vectors,
+        "utilisation": ideal / cycles,
+        "bound": ideal / product.vectors,
+        "with loading": ideal / whole,
+        "latency": engine.pipeline.latency,
+    }
+
+
+def table(results: dict[str, dict[str, Any]]) -> str:
+    """Return the results as a table in Markdown."""
+    lines = [
+        "| operands | M x K x N | array | cycles | utilisation | bound by padding | with loading |",
+        "| --- | --- | --- | --- | --- | --- | --- |",
+    ]
+    for name, r in results.items():
+        shape = "x".join(map(str, r["shape"]))
+        percent = " | ".join(f"{100 * r[k]:.2f} %" for k in ("utilisation", "bound", "with loading"))
+        lines.append(
+            f"| {name.split()[0]} | {shape} | {r['size']}x{r['size']} | {r['cycles']} | {percent} |"
+        )
+    return "\n".join(lines)
+
+
+def main() -> None:
+    """Measure, print, and keep."""
+    parser = argparse.ArgumentParser(description=__doc__.split("\n")[0] if __doc__ else "")
+    parser.add_argument("--only", help="such as 'int8 64x64x64'")
+    only = parser.parse_args().only
+    results = json.loads(JSON_FILE.read_text()) if JSON_FILE.exists() else {}
+    names = [f"{name} {'x'.join(map(str, shape))}" for name, _, _, shape in CASES]
+    if only and only not in names:
+        print(f"no case {only!r}: there are {', '.join(names)}", file=sys.stderr)
+        raise SystemExit(2)
+    for name, (_, made, size, shape) in zip(names, CASES, strict=True):
+        if only in (None, name):
+            start = time.monotonic()
+            results[name] = measure(made, size, shape)
+            print(f"{name}: {results[name]} in {time.monotonic() - start:.0f} s", flush=True)
+    results = {name: results[name] for name in names if name in results}
+    print(table(results))
+    JSON_FILE.parent.mkdir(exist_ok=True)
+    keep_json(JSON_FILE, results)
+    text = PAGE.read_text()
+    head, tail = text.split(BEGIN)[0], text.split(END)[1]
+    with replaced_file(PAGE) as partial:
+        partial.write_text(f"{head}{BEGIN}\n\n{table(results)}\n\n{END}{tail}")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,60 @@
+"""What is proven of the matrix-product engine."""
+
+from typing import Any
+
+from amaranth import Cat, Module, Signal, Value
+from amaranth.lib.wiring import Out
+
+from sluice_sim.formal.engine import Proof
+from sluice_sim.formal.monitors import Source
+
+__all__ = ["prove_matmul"]
+
+
+def give_anything(proof: Proof, part: Any, name: str) -> None:
+    """Let the outputs of ``part`` be anything in every cycle."""
+    m = Module()
+    for path, member, value in part.signature.flatten(part):
+        if member.flow is Out:
+            output = Value.cast(value)
+            given = proof.input(len(output), "_".join(map(str, (name, *path))))
+            m.d.comb += output.eq(given)
+    part.elaborate = lambda platform: m
+
+
+def prove_matmul(proof: Proof) -> None:
+    """Prove that the array never works with a tile that is not the one meant.
+
+    For commands of any sizes but none, however they come and whatever holds up the output: what
+    is loaded when a vector begins a tile is the tile of that command, along and across, that the
+    vector is for; and a tile that waits is not overwritten.
+    """
+    dut: Any = proof.dut
+    m = proof.module
+    for name, part in {"array": dut.array, "pipeline": dut.pipeline, **dut.pads}.items():
+        give_anything(proof, part, name)
+    vectors, weights = dut.vectors, dut.weights
+    Source(proof, dut.command, name="command")
+    # Nothing to do is no command.
+    nothing = Signal()
+    counts = (vectors.commands.payload[n] for n in ("vectors", "tiles_k", "tiles_n"))
+    m.d.comb += nothing.eq(~Cat(Value.cast(n).any() for n in counts).all())
+    ruined = Signal()
+    with m.If(vectors.commands.valid & nothing):
+        m.d.sync += ruined.eq(1)
+    fine = ~ruined & ~(vectors.commands.valid & nothing)
+
+    waiting = Signal()
+    loaded = Signal(len(weights.left_k) * 2 + 8)
+    meant = Cat(vectors.left_k, vectors.left_n, vectors.now.last_k)
+    with m.If(weights.loaded):
+        m.d.sync += [
+            waiting.eq(1),
+            loaded.eq(Cat(weights.left_k, weights.left_n, weights.last_k)),
+        ]
+    with m.Elif(vectors.takes):
+        m.d.sync += waiting.eq(0)
+    proof.forbid("a tile begins before it is loaded", fine & vectors.takes & ~waiting)
+    proof.forbid("a tile is used for another", fine & vectors.takes & (loaded != meant))
+    overwritten = weights.reads & waiting & ~vectors.takes
+    proof.forbid("a tile that waits is overwritten", fine & overwritten)
