@@ -99,7 +99,9 @@ def table(results: dict[str, dict[str, Any]]) -> str:
     ]
     for name, r in results.items():
         shape = "x".join(map(str, r["shape"]))
-        percent = " | ".join(f"{100 * r[k]:.2f} %" for k in ("utilisation", "bound", "with loading"))
+        percent = " | ".join(
+            f"{100 * r[k]:.2f} %" for k in ("utilisation", "bound", "with loading")
+        )
         lines.append(
             f"| {name.split()[0]} | {shape} | {r['size']}x{r['size']} | {r['cycles']} | {percent} |"
         )

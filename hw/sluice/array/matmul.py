@@ -183,6 +183,10 @@ class Matmul(Block):
         self.array = SystolicArray(rows=self.size, columns=self.columns, mac=mac)
         self.rounding = None
         if self.result != self.total:
+            if find_format(self.result).width >= summed.width:
+                raise ValueError(
+                    f"result must be {self.total} or a narrower format, not {self.result}"
+                )
             self.rounding = Rounding(
                 source=self.total, target=self.result, lanes=self.columns, modes=self.modes
             )
