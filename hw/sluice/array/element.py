@@ -1,0 +1,144 @@
+"""A processing element of a systolic array."""
+
+from typing import Any
+
+from amaranth import Cat, Module, Signal, Value
+from amaranth.lib import wiring
+from amaranth.lib.wiring import In, Out
+
+from sluice.array.mac import Mac
+
+__all__ = ["Element"]
+
+
+class Element(wiring.Component):
+    """The next weight, and what the ``mac`` does with the present one.
+
+    Parameters
+    ----------
+    mac : Mac
+    row : int
+        Row of the array, which says how wide the partial sums are.
+    group : int, >= 1
+        Values of ``x`` that come at once; the weight's ``tag`` says which one is its own.
+    kind_bits : int
+        What is known of each operand (:meth:`Mac.kind`), or zero if nothing is made of it.
+
+    Members
+    -------
+    x : In(group * (operand.width + kind_bits))
+        Each value with its kind above it.
+    w, tag, kind : In
+        The next weight, and ``lag`` cycles before it its tag and kind, which are taken with
+        ``load``; without a group, or kinds, there is no such port.
+    swap, load : In(1)
+    above : In
+        The partial sum, ``lag + mac.lead`` cycles after ``x``. The top row of an array that adds
+        below has none.
+    x_on, w_on, tag_on, kind_on, swap_on : Out
+        For the next column, a cycle later.
+    below : Out(mac.sum_width(row))
+
+    Attributes
+    ----------
+    lag : int, cycles
+        What choosing among values and holding them takes.
+    """
+
+    x: Signal
+    w: Signal
+    tag: Signal
+    kind: Signal
+    swap: Signal
+    load: Signal
+    above: Signal
+    x_on: Signal
+    w_on: Signal
+    tag_on: Signal
+    kind_on: Signal
+    swap_on: Signal
+    below: Signal
+
+    def __init__(self, mac: Mac, row: int, *, group: int = 1, kind_bits: int = 0):
+        self.mac, self.row, self.group, self.kind_bits = mac, row, group, kind_bits
+        self.lag = lag_of(mac, group=group, gating=bool(kind_bits))
+        self.tag_bits = (group - 1).bit_length()
+        width = mac.operand.width
+        lanes = group * (width + kind_bits)
+        members: dict[str, Any] = {
+            "x": In(lanes),
+            "w": In(width),
+            "swap": In(1),
+            "load": In(1),
+            "x_on": Out(lanes),
+            "w_on": Out(width),
+            "swap_on": Out(1),
+            "below": Out(mac.sum_width(row)),
+        }
+        for name, bits in (("tag", self.tag_bits), ("kind", kind_bits)):
+            if bits:
+                members |= {name: In(bits), f"{name}_on": Out(bits)}
+        self.has_above = row > 0 or mac.adds_at_top
+        if self.has_above:
+            members["above"] = In(mac.sum_width(row - 1) if row else mac.total.width)
+        super().__init__(members)
+
+    def elaborate(self, platform: Any) -> Module:
+        m = Module()
+        later = Signal.like(self.x, name="x_later", reset_less=True)
+        m.d.sync += [later.eq(self.x), self.swap_on.eq(self.swap)]
+        m.d.comb += self.x_on.eq(later)
+
+        load, swap = self.load, self.swap
+        for k in range(self.lag):
+            load_later, swap_later = Signal(name=f"load_{k + 1}"), Signal(name=f"swap_{k + 1}")
+            m.d.sync += [load_later.eq(load), swap_later.eq(swap)]
+            load, swap = load_later, swap_later
+        following = Signal.like(self.w, name="following", reset_less=True)
+        with m.If(load):
+            m.d.sync += following.eq(self.w)
+        m.d.comb += self.w_on.eq(following)
+
+        x: Value = self.x
+        zero = None
+        if self.lag:
+            tag, kind = self._held(m, "tag"), self._held(m, "kind")
+            word = self.mac.operand.width + self.kind_bits
+            x = self._chosen(m, later, tag, word)
+            if self.kind_bits:
+                x, x_kind = x[: -self.kind_bits], x[-self.kind_bits :]
+                zero = self.mac.is_zero(x_kind, kind)
+        above = self.above if self.has_above else None
+        below = self.mac.add(m, x=x, weight=following, swap=swap, above=above, zero=zero)
+        m.d.comb += self.below.eq(below)
+        return m
+
+    def _held(self, m: Module, name: str) -> Value:
+        """Return what belongs to the weight in use, for the value that is in ``x_on``."""
+        if name not in self.signature.members:
+            return Cat()
+        given, on = getattr(self, name), getattr(self, f"{name}_on")
+        following = Signal.like(given, name=f"{name}_following", reset_less=True)
+        held = Signal.like(given, name=f"{name}_held", reset_less=True)
+        with m.If(self.load):
+            m.d.sync += following.eq(given)
+        with m.If(self.swap):
+            m.d.sync += held.eq(following)
+        m.d.comb += on.eq(following)
+        return held
+
+    def _chosen(self, m: Module, lanes: Value, tag: Value, word: int) -> Value:
+        if self.group == 1:
+            return lanes
+        chosen = Signal(word)
+        with m.Switch(tag):
+            for k in range(self.group):
+                # The last one is for tags that there should not be as well.
+                with m.Case(k) if k < self.group - 1 else m.Default():
+                    m.d.comb += chosen.eq(lanes[k * word : (k + 1) * word])
+        return chosen
+
+
+def lag_of(mac: Mac, *, group: int, gating: bool) -> int:
+    """Return the cycles that choosing among values, or holding them, takes in an element."""
+    return int(group > 1 or gating) + (mac.hold if gating else 0)
