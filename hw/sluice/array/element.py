@@ -12,7 +12,7 @@ __all__ = ["Element"]
 
 
 class Element(wiring.Component):
-    """The next weight, and what the ``mac`` does with the present one.
+    """What the ``mac`` does with the weight of its column, between neighbours.
 
     Parameters
     ----------
@@ -29,13 +29,14 @@ class Element(wiring.Component):
     x : In(group * (operand.width + kind_bits))
         Each value with its kind above it.
     w, tag, kind : In
-        The next weight, and ``lag`` cycles before it its tag and kind, which are taken with
-        ``load``; without a group, or kinds, there is no such port.
-    swap, load : In(1)
+        What is the row's: the weight that the element takes ``lag`` cycles after ``swap``, and with
+        ``swap`` its tag and kind; without a group, or kinds, there is no such port.
+    swap : In(1)
+        With the first ``x`` for the weight.
     above : In
         The partial sum, ``lag + mac.lead`` cycles after ``x``. The top row of an array that adds
         below has none.
-    x_on, w_on, tag_on, kind_on, swap_on : Out
+    x_on, swap_on : Out
         For the next column, a cycle later.
     below : Out(mac.sum_width(row))
 
@@ -50,12 +51,8 @@ class Element(wiring.Component):
     tag: Signal
     kind: Signal
     swap: Signal
-    load: Signal
     above: Signal
     x_on: Signal
-    w_on: Signal
-    tag_on: Signal
-    kind_on: Signal
     swap_on: Signal
     below: Signal
 
@@ -69,15 +66,13 @@ class Element(wiring.Component):
             "x": In(lanes),
             "w": In(width),
             "swap": In(1),
-            "load": In(1),
             "x_on": Out(lanes),
-            "w_on": Out(width),
             "swap_on": Out(1),
             "below": Out(mac.sum_width(row)),
         }
         for name, bits in (("tag", self.tag_bits), ("kind", kind_bits)):
             if bits:
-                members |= {name: In(bits), f"{name}_on": Out(bits)}
+                members[name] = In(bits)
         self.has_above = row > 0 or mac.adds_at_top
         if self.has_above:
             members["above"] = In(mac.sum_width(row - 1) if row else mac.total.width)
@@ -89,15 +84,11 @@ class Element(wiring.Component):
         m.d.sync += [later.eq(self.x), self.swap_on.eq(self.swap)]
         m.d.comb += self.x_on.eq(later)
 
-        load, swap = self.load, self.swap
+        swap: Value = self.swap
         for k in range(self.lag):
-            load_later, swap_later = Signal(name=f"load_{k + 1}"), Signal(name=f"swap_{k + 1}")
-            m.d.sync += [load_later.eq(load), swap_later.eq(swap)]
-            load, swap = load_later, swap_later
-        following = Signal.like(self.w, name="following", reset_less=True)
-        with m.If(load):
-            m.d.sync += following.eq(self.w)
-        m.d.comb += self.w_on.eq(following)
+            swap_later = Signal(name=f"swap_{k + 1}")
+            m.d.sync += swap_later.eq(swap)
+            swap = swap_later
 
         x: Value = self.x
         zero = None
@@ -109,7 +100,7 @@ class Element(wiring.Component):
                 x, x_kind = x[: -self.kind_bits], x[-self.kind_bits :]
                 zero = self.mac.is_zero(x_kind, kind)
         above = self.above if self.has_above else None
-        below = self.mac.add(m, x=x, weight=following, swap=swap, above=above, zero=zero)
+        below = self.mac.add(m, x=x, weight=self.w, swap=swap, above=above, zero=zero)
         m.d.comb += self.below.eq(below)
         return m
 
@@ -117,14 +108,10 @@ class Element(wiring.Component):
         """Return what belongs to the weight in use, for the value that is in ``x_on``."""
         if name not in self.signature.members:
             return Cat()
-        given, on = getattr(self, name), getattr(self, f"{name}_on")
-        following = Signal.like(given, name=f"{name}_following", reset_less=True)
+        given = getattr(self, name)
         held = Signal.like(given, name=f"{name}_held", reset_less=True)
-        with m.If(self.load):
-            m.d.sync += following.eq(given)
         with m.If(self.swap):
-            m.d.sync += held.eq(following)
-        m.d.comb += on.eq(following)
+            m.d.sync += held.eq(given)
         return held
 
     def _chosen(self, m: Module, lanes: Value, tag: Value, word: int) -> Value:

@@ -9,6 +9,7 @@ from amaranth.lib.wiring import In, Out
 from sluice.array.delay import Delay
 from sluice.array.element import Element, lag_of
 from sluice.array.mac import Mac
+from sluice.array.weights import WeightStack
 from sluice.params import check_int
 
 __all__ = ["SystolicArray"]
@@ -18,8 +19,8 @@ class SystolicArray(wiring.Component):
     """``o = p + x W``: a vector per cycle, ``latency`` cycles later, and never a stall.
 
     Element (r, c) holds weight ``W[r, c]``. ``x[r]`` moves along row ``r``, partial sums move down
-    the columns. Every element has a second register for the next weight: tiles are loaded while the
-    array computes, and taken one element after the other with the first vector that is theirs.
+    the columns. The next tile is loaded while the array computes, and its weights are taken one
+    column after the other with the first vector that is theirs.
 
     Parameters
     ----------
@@ -39,7 +40,8 @@ class SystolicArray(wiring.Component):
     x : In(ArrayLayout(operand, rows))
         With a group ``In(ArrayLayout(ArrayLayout(operand, group), rows))``.
     swap : In(1)
-        With the first vector for the tile that was loaded last.
+        With the first vector for the tile that was loaded last; ``columns`` cycles or more after
+        the one before it, and not twice for a tile.
     load, first : In(1)
         ``w`` is a column of the next tile, and the first to come. A tile takes ``columns`` cycles
         in a row, the last column first, which begin no earlier than the ``swap`` before them and
@@ -121,45 +123,35 @@ class SystolicArray(wiring.Component):
         if mac.adds_at_top:
             above = [self.later(m, f"p_{c}", self.p[c], self.lead + c) for c in range(columns)]
         for r, (given, weights) in enumerate(zip(*self._operands(m), strict=True)):
-            x, w, tag, kind, swap, load, more = self._row(m, r, given, weights)
+            x, w, tag, kind, swap = self._row(m, r, given, weights)
             for c in range(columns):
                 element = Element(
                     mac, r, group=self.group, kind_bits=mac.kind_bits if self.gating else 0
                 )
                 m.submodules[f"element_{r}_{c}"] = element
-                m.d.comb += [
-                    element.x.eq(x),
-                    element.w.eq(w),
-                    element.swap.eq(swap),
-                    element.load.eq(load),
-                ]
+                m.d.comb += [element.x.eq(x), element.w.eq(w), element.swap.eq(swap)]
                 if self.group > 1:
                     m.d.comb += element.tag.eq(tag)
-                    tag = element.tag_on
                 if self.gating:
                     m.d.comb += element.kind.eq(kind)
-                    kind = element.kind_on
                 arriving = above[c]
                 if arriving is not None:
                     m.d.comb += element.above.eq(arriving)
                 above[c] = element.below
-                x, w, swap = element.x_on, element.w_on, element.swap_on
-                # A column begins a cycle after the one before it, when that one has given its
-                # weight away, and all end together.
-                begun = Signal(name=f"begun_{r}_{c}")
-                m.d.sync += begun.eq(load)
-                load = begun & more
-        for c in range(columns):
-            below = above[c]
-            assert below is not None
-            below = self.later(m, f"o_{c}", below, columns - 1 - c)
-            if not mac.adds_at_top:
-                # The sum of the column is exact, so that it does not matter where p is added.
-                addend = self.later(m, f"p_{c}", self.p[c], self.latency - 1)
-                kept = Signal(mac.total.width, name=f"sum_{c}", reset_less=True)
-                m.d.sync += kept.eq(addend + below.as_signed())
-                below = kept
-            m.d.comb += self.o[c].eq(below)
+                x, swap = element.x_on, element.swap_on
+        below: list[Value] = []
+        for c, value in enumerate(above):
+            assert value is not None
+            below.append(self.later(m, f"o_{c}", value, columns - 1 - c))
+        if not mac.adds_at_top:
+            # The sum of a column is exact, so that it does not matter where p is added.
+            width = mac.total.width
+            addends = self.later(m, "p", self.p, self.latency - 1)
+            for c in range(columns):
+                kept = Signal(width, name=f"sum_{c}", reset_less=True)
+                m.d.sync += kept.eq(addends.word_select(c, width) + below[c].as_signed())
+                below[c] = kept
+        m.d.comb += Value.cast(self.o).eq(Cat(below))
         return m
 
     def _operands(self, m: Module) -> tuple[list[Value], list[Value]]:
@@ -179,21 +171,30 @@ class SystolicArray(wiring.Component):
         return xs, [Mux(self.load & self.used[r], w, 0) for r, w in enumerate(ws)]
 
     def _row(self, m: Module, r: int, x: Value, w: Value) -> list[Value]:
-        """Return what enters row ``r``: x, w, tag, kind, swap, load and whether it goes on."""
+        """Return what enters row ``r``, and what its weights are for the column that swaps."""
         width, lanes = self.mac.operand.width, len(x)
         tag = Value.cast(self.tag[r]) if self.group > 1 else Const(0, 0)
-        controls = Cat(self.swap, self.load, self.load & ~self.first)
+        controls = Cat(self.swap, self.load, self.first)
         bundle = self.later(m, f"row_{r}", Cat(x, w, tag, controls), r * self.mac.step)
         x, w, tag = bundle[:lanes], bundle[lanes : lanes + width], bundle[lanes + width : -3]
-        swap, load, more = bundle[-3:]
+        swap, load, first = bundle[-3:]
         kind: Value = Const(0, 0)
         if self.gating:
             kind = self.mac.kind(w)
             values = (x[k : k + width] for k in range(0, lanes, width))
             x = Cat(Cat(value, self.mac.kind(value)) for value in values)
+        given = Cat(w, tag, kind)
+        m.submodules[f"weights_{r}"] = stack = WeightStack(width=len(given), columns=self.columns)
+        m.d.comb += [
+            stack.swap.eq(swap),
+            stack.load.eq(load),
+            stack.first.eq(first),
+            stack.i.eq(given),
+        ]
+        w, rest = stack.o[:width], stack.o[width:]
         # A weight comes after what is known of it, when a value has been chosen by that.
         w = self.later(m, f"w_{r}", w, self.lead - self.mac.lead)
-        return [x, w, tag, kind, swap, load, more]
+        return [x, w, rest[: len(tag)], rest[len(tag) :], swap]
 
     def later(self, m: Module, name: str, value: Any, cycles: int) -> Value:
         """Return ``value`` after ``cycles`` cycles."""

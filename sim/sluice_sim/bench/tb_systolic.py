@@ -1,7 +1,7 @@
 """A systolic array against its golden model: tiles one after the other, as close as may be.
 
 ``SLUICE_ARRAY`` (JSON) has the parameters of :func:`sluice_sim.bench.array.make_array`. If
-``SLUICE_TOGGLES`` names a file, it gets the number of bits that changed at the multipliers' inputs.
+``SLUICE_TOGGLES`` names a file, it gets the number of bits that changed in the multipliers' operands.
 """
 
 import json
@@ -164,13 +164,13 @@ def plan(array, rng: np.random.Generator, *, tight: bool) -> Plan:
 
 
 def operands(dut, array):
-    """Return the inputs of all multipliers."""
+    """Return the operand registers of all multipliers."""
     found = []
     for r in range(array.rows):
         for c in range(array.columns):
             element = getattr(dut.block, f"element_{r}_{c}")
             unit = getattr(element, "unit", element)
-            found += [unit.multiplier.a, unit.multiplier.b]
+            found += [unit.multiplier.a_taken, unit.multiplier.b_taken]
     return found
 
 
