@@ -1,6 +1,7 @@
 """What multiplies and accumulates in a processing element."""
 
 from abc import ABC, abstractmethod
+from typing import Any
 
 from amaranth import Cat, Module, Mux, Signal, Value, signed
 
@@ -171,7 +172,9 @@ class FloatMac(Mac):
     def __init__(self, operand: Float, total: Float, *, stages: int, flush: bool = False):
         self.operand, self.total, self.flush, self.stages = operand, total, flush, stages
         self.nothing = 1 << operand.width - 1
-        unit = self.make_unit()
+        unit: Any = self.make_unit()
+        # It only says how many registers it has.
+        unit._MustUse__silence = True
         # One register of its own holds the weight, and x passes one beside it.
         self.lead = 1 + unit.lead
         self.step = unit.latency - unit.lead

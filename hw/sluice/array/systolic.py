@@ -91,6 +91,8 @@ class SystolicArray(wiring.Component):
     used: Signal
     p: Any
     o: Any
+    # One that is made only for its latency is not a mistake.
+    _MustUse__silence = True
 
     def __init__(self, *, rows: int, columns: int, mac: Mac, group: int = 1, gating: bool = False):
         self.rows = check_int("rows", rows, lo=1)

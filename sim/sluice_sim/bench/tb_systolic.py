@@ -1,7 +1,7 @@
 """A systolic array against its golden model: tiles one after the other, as close as may be.
 
 ``SLUICE_ARRAY`` (JSON) has the parameters of :func:`sluice_sim.bench.array.make_array`. If
-``SLUICE_TOGGLES`` names a file, it gets the number of bits that changed in the multipliers' operands.
+``SLUICE_TOGGLES`` names a file, it gets how many bits changed in the multipliers' operands.
 """
 
 import json
