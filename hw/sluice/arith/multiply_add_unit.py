@@ -31,11 +31,16 @@ class MultiplyAddUnit(wiring.Component):
     late : bool
         ``c`` comes ``lead`` cycles after ``a`` and ``b``, when the product is there: a chain of
         units then loses only ``latency - lead`` cycles from one to the next.
+    gated : bool
+        There is a port ``zero``.
 
     Members
     -------
     a, b : In(source.width)
     c : In(target.width)
+    zero : In(1)
+        With ``a`` and ``b``, of which only the signs count: the product is zero. There is such a
+        port only if ``gated``.
     o : Out(target.width)
         ``latency`` cycles later. A NaN is the canonical one, positive.
 
@@ -49,6 +54,7 @@ class MultiplyAddUnit(wiring.Component):
     a: Signal
     b: Signal
     c: Signal
+    zero: Signal
     o: Signal
 
     def __init__(
@@ -59,20 +65,21 @@ class MultiplyAddUnit(wiring.Component):
         stages: int,
         flush: bool = False,
         late: bool = False,
+        gated: bool = False,
     ):
         self.source, self.target, self.flush, self.late = source, target, flush, late
+        self.gated = gated
         self.frame = Frame(target, 2 * source.fraction_bits, target.fraction_bits)
         self.steps = PRODUCT_STEPS + 1 + self.frame.steps
         self.latency = min(stages, self.steps)
         self.lead = registers_before(PRODUCT_STEPS, steps=self.steps, stages=self.latency)
-        super().__init__(
-            {
-                "a": In(source.width),
-                "b": In(source.width),
-                "c": In(target.width),
-                "o": Out(target.width),
-            }
-        )
+        ports: dict[str, Any] = {
+            "a": In(source.width),
+            "b": In(source.width),
+            "c": In(target.width),
+            "o": Out(target.width),
+        }
+        super().__init__(ports | ({"zero": In(1)} if gated else {}))
 
     def elaborate(self, platform: Any) -> Module:
         m = Module()
@@ -80,7 +87,15 @@ class MultiplyAddUnit(wiring.Component):
         flow: Any = Flow(m, steps=self.steps, stages=self.latency)
         if not self.late:
             flow.c = self.c
+        if self.gated:
+            flow.zero = self.zero
         multiply(m, flow, self.a, self.b, source=source, target=target, flush=self.flush)
+        if self.gated:
+            # What the operands would have made of it is of no account.
+            flow.p_zero = flow.p_zero | flow.zero
+            flow.p_infinity = flow.p_infinity & ~flow.zero
+            flow.p_nan = flow.p_nan & ~flow.zero
+            flow.p_significand = Mux(flow.zero, 0, flow.p_significand)
         if self.late:
             flow.c = self.c
         c = unpack(flow.c, target, flush=self.flush)

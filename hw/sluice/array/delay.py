@@ -8,13 +8,14 @@ from amaranth.lib.wiring import In, Out
 
 __all__ = ["Delay"]
 
-# A line of fewer registers is cheaper than a memory with its counter. A longer one is in block RAM,
-# whose output comes so late in the cycle that a register must follow.
-_REGISTERS, _SHALLOW = 5, 33
+# A line of fewer registers is cheaper than a memory with its counter, and so are as many of them
+# behind one as `_REST`. Memories of up to this many rows are in logic; longer lines are several of
+# them, since the output of a block RAM comes late in the cycle.
+_REGISTERS, _REST, _ROWS = 5, 2, 16
 
 
 class Delay(wiring.Component):
-    """Give ``i`` again after ``cycles`` cycles, in registers or, if those are many, in a memory.
+    """Give ``i`` again after ``cycles`` cycles, in registers or, if those are many, in memories.
 
     Parameters
     ----------
@@ -38,24 +39,35 @@ class Delay(wiring.Component):
     def elaborate(self, platform: Any) -> Module:
         m = Module()
         value: Value = self.i
-        left = self.cycles
-        if left >= _REGISTERS:
-            rows = left - 1 - (left > _SHALLOW)
-            m.submodules.memory = store = memory.Memory(shape=self.width, depth=rows, init=[])
-            write, read = store.write_port(), store.read_port()
-            # The row that is read is the next one to be written.
-            last, at = Signal(range(rows)), Signal(range(rows), init=1)
-            m.d.comb += [
-                write.addr.eq(last),
-                write.data.eq(self.i),
-                write.en.eq(1),
-                read.addr.eq(at),
-            ]
-            m.d.sync += [last.eq(at), at.eq(Mux(at == rows - 1, 0, at + 1))]
-            value, left = read.data, left - rows
+        memories, rows, left = plan_delay(self.cycles)
+        if memories:
+            # A row is read when it is written: what was there is as many cycles old as there are
+            # rows, and one more in the register behind.
+            at = Signal(range(rows))
+            m.d.sync += at.eq(Mux(at == rows - 1, 0, at + 1) if rows & (rows - 1) else at + 1)
+            for k in range(memories):
+                store = memory.Memory(shape=self.width, depth=rows, init=[])
+                m.submodules[f"memory_{k}"] = store
+                write, read = store.write_port(), store.read_port()
+                m.d.comb += [
+                    write.addr.eq(at),
+                    write.data.eq(value),
+                    write.en.eq(1),
+                    read.addr.eq(at),
+                ]
+                value = read.data
         for k in range(left):
             later = Signal(self.width, name=f"stage_{k + 1}", reset_less=True)
             m.d.sync += later.eq(value)
             value = later
         m.d.comb += self.o.eq(value)
         return m
+
+
+def plan_delay(cycles: int) -> tuple[int, int, int]:
+    """Return how many memories, of how many rows, and registers make a delay."""
+    if cycles < _REGISTERS:
+        return 0, 0, cycles
+    memories = 1 + max(0, cycles - _REST - 1) // (_ROWS + 1)
+    rows = min(_ROWS, cycles // memories - 1)
+    return memories, rows, cycles - memories * (rows + 1)

@@ -1,10 +1,12 @@
 """What multiplies and accumulates in a processing element."""
 
 from abc import ABC, abstractmethod
+from typing import Any
 
-from amaranth import Module, Signal, Value, signed
+from amaranth import Cat, Module, Mux, Signal, Value, signed
 
 from sluice.arith import Multiplier, MultiplyAddUnit
+from sluice.arith.floats import unpack
 from sluice.formats import Fixed, Float, Format
 
 __all__ = ["FloatMac", "IntegerMac", "Mac", "make_mac"]
@@ -18,12 +20,19 @@ class Mac(ABC):
     operand, total : Format
         Of ``x`` and weight, and of what leaves the column.
     lead : int, cycles
-        From ``x`` entering an element to when its partial sum must.
+        From ``x`` being given to :meth:`add` to when its partial sum must be.
     step : int, cycles
         From a partial sum entering an element to its leaving it.
     adds_at_top : bool
         What is accumulated enters the column at its top, where the order of additions matters;
         otherwise it is added below it.
+    hold : int, cycles
+        How much earlier than ``weight`` and ``swap`` its ``x`` must come if zeros are held back.
+    nothing : int
+        The ``x`` that adds nothing to any partial sum, not even to a negative zero, where the
+        weight is a positive zero.
+    kind_bits : int
+        Bits of :meth:`kind`.
     """
 
     operand: Format
@@ -31,13 +40,33 @@ class Mac(ABC):
     lead: int
     step: int
     adds_at_top: bool
+    hold: int
+    nothing: int
+    kind_bits: int
 
     @abstractmethod
     def sum_width(self, row: int) -> int:
         """Return the bits of the partial sum that leaves row ``row``."""
 
     @abstractmethod
-    def add(self, m: Module, *, x: Value, weight: Value, swap: Value, above: Value | None) -> Value:
+    def kind(self, word: Value) -> Value:
+        """Return what :meth:`is_zero` must know of an operand."""
+
+    @abstractmethod
+    def is_zero(self, x_kind: Value, weight_kind: Value) -> Value:
+        """Return whether the product is zero, and nothing worse, because an operand is."""
+
+    @abstractmethod
+    def add(
+        self,
+        m: Module,
+        *,
+        x: Value,
+        weight: Value,
+        swap: Value,
+        above: Value | None,
+        zero: Value | None = None,
+    ) -> Value:
         """Return the partial sum that leaves an element.
 
         Parameters
@@ -49,6 +78,8 @@ class Mac(ABC):
             Take the next weight, for this ``x`` and those behind it.
         above : Value or None
             The partial sum from above; ``None`` for zero.
+        zero : Value or None
+            Comes with ``x``: the product is zero, and the multiplier is not to see ``x``.
         """
 
 
@@ -57,6 +88,9 @@ class IntegerMac(Mac):
 
     step = 1
     adds_at_top = False
+    hold = 1
+    nothing = 0
+    kind_bits = 1
 
     def __init__(self, operand: Fixed, total: Fixed, *, stages: int):
         self.operand, self.total = operand, total
@@ -68,18 +102,37 @@ class IntegerMac(Mac):
         # Only the product of the two most negative operands needs the top bit of the product.
         return min(2 * self.operand.width + row.bit_length(), self.total.width)
 
-    def add(self, m: Module, *, x: Value, weight: Value, swap: Value, above: Value | None) -> Value:
+    def kind(self, word: Value) -> Value:
+        return ~word.any()
+
+    def is_zero(self, x_kind: Value, weight_kind: Value) -> Value:
+        return x_kind | weight_kind
+
+    def add(
+        self,
+        m: Module,
+        *,
+        x: Value,
+        weight: Value,
+        swap: Value,
+        above: Value | None,
+        zero: Value | None = None,
+    ) -> Value:
         width = self.operand.width
         multiplier = Multiplier(
             a_width=width, b_width=width, signed=True, stages=self.multiplier_stages
         )
         m.submodules.multiplier = multiplier
+        if zero is not None:
+            x, zero = _hold(m, x, zero), _delay(m, zero, 1 + self.multiplier_stages)
         m.d.comb += [
             multiplier.a.eq(x.as_signed()),
             multiplier.b.eq(weight.as_signed()),
             multiplier.b_en.eq(swap),
         ]
         total: Value = multiplier.p
+        if zero is not None:
+            total = Mux(zero, 0, total)
         for k in range(self.lead - self.multiplier_stages):
             product = Signal(signed(2 * width), name=f"product_{k}", reset_less=True)
             m.d.sync += product.eq(total)
@@ -92,25 +145,48 @@ class IntegerMac(Mac):
         return kept.as_unsigned()
 
 
+def _hold(m: Module, x: Value, zero: Value) -> Value:
+    """Return ``x`` a cycle later, or what it was before."""
+    taken = Signal(len(x), name="x_taken", reset_less=True)
+    with m.If(~zero):
+        m.d.sync += taken.eq(x)
+    return taken
+
+
+def _delay(m: Module, flag: Value, cycles: int) -> Value:
+    for k in range(cycles):
+        later = Signal(name=f"zero_{k + 1}", reset_less=True)
+        m.d.sync += later.eq(flag)
+        flag = later
+    return flag
+
+
 class FloatMac(Mac):
     """Fused multiply-add: every element rounds, from the top row to the last one."""
 
     adds_at_top = True
+    # The register that holds the weight has one for x beside it.
+    hold = 0
+    kind_bits = 2
 
     def __init__(self, operand: Float, total: Float, *, stages: int, flush: bool = False):
         self.operand, self.total, self.flush, self.stages = operand, total, flush, stages
-        unit = self.make_unit()
+        self.nothing = 1 << operand.width - 1
+        unit: Any = self.make_unit()
+        # It only says how many registers it has.
+        unit._MustUse__silence = True
         # One register of its own holds the weight, and x passes one beside it.
         self.lead = 1 + unit.lead
         self.step = unit.latency - unit.lead
 
-    def make_unit(self) -> MultiplyAddUnit:
+    def make_unit(self, *, gated: bool = False) -> MultiplyAddUnit:
         return MultiplyAddUnit(
             source=self.float_operand,
             target=self.float_total,
             stages=self.stages,
             flush=self.flush,
             late=True,
+            gated=gated,
         )
 
     @property
@@ -126,14 +202,41 @@ class FloatMac(Mac):
     def sum_width(self, row: int) -> int:
         return self.total.width
 
-    def add(self, m: Module, *, x: Value, weight: Value, swap: Value, above: Value | None) -> Value:
-        m.submodules.unit = unit = self.make_unit()
+    def kind(self, word: Value) -> Value:
+        number = unpack(word, self.float_operand, flush=self.flush)
+        return Cat(number.is_zero, number.is_infinity | number.is_nan)
+
+    def is_zero(self, x_kind: Value, weight_kind: Value) -> Value:
+        # Zero times anything that is no number is NaN.
+        return (x_kind[0] & ~weight_kind[1]) | (weight_kind[0] & ~x_kind[1])
+
+    def add(
+        self,
+        m: Module,
+        *,
+        x: Value,
+        weight: Value,
+        swap: Value,
+        above: Value | None,
+        zero: Value | None = None,
+    ) -> Value:
+        m.submodules.unit = unit = self.make_unit(gated=zero is not None)
         held = Signal(self.operand.width, name="weight_held", reset_less=True)
-        later = Signal(self.operand.width, name="x_taken", reset_less=True)
-        m.d.sync += later.eq(x)
         with m.If(swap):
             m.d.sync += held.eq(weight)
-        m.d.comb += [unit.a.eq(later), unit.b.eq(held)]
+        if zero is None:
+            later = Signal(self.operand.width, name="x_taken", reset_less=True)
+            m.d.sync += later.eq(x)
+            m.d.comb += unit.a.eq(later)
+        else:
+            # The sign of the zero is still that of the operands.
+            sign = Signal(name="sign_taken", reset_less=True)
+            m.d.sync += sign.eq(x[-1])
+            m.d.comb += [
+                unit.a.eq(Cat(_hold(m, x[:-1], zero), sign)),
+                unit.zero.eq(_delay(m, zero, 1)),
+            ]
+        m.d.comb += unit.b.eq(held)
         if above is not None:
             m.d.comb += unit.c.eq(above)
         return unit.o

@@ -2,12 +2,15 @@
 
 from typing import Any
 
-from amaranth import Cat, Module, Signal, Value
+from amaranth import Cat, Const, Module, Mux, Signal, Value
 from amaranth.lib import data, wiring
 from amaranth.lib.wiring import In, Out
 
 from sluice.array.delay import Delay
+from sluice.array.element import Element, lag_of
 from sluice.array.mac import Mac
+from sluice.array.weights import WeightStack
+from sluice.params import check_int
 
 __all__ = ["SystolicArray"]
 
@@ -16,25 +19,39 @@ class SystolicArray(wiring.Component):
     """``o = p + x W``: a vector per cycle, ``latency`` cycles later, and never a stall.
 
     Element (r, c) holds weight ``W[r, c]``. ``x[r]`` moves along row ``r``, partial sums move down
-    the columns. Every element has a second register for the next weight: tiles are loaded while the
-    array computes, and taken one element after the other with the first vector that is theirs.
+    the columns. The next tile is loaded while the array computes, and its weights are taken one
+    column after the other with the first vector that is theirs.
 
     Parameters
     ----------
     rows, columns : int, >= 1
     mac : Mac
         What an element does.
+    group : int, >= 1
+        Sparse tiles: a row has that many inputs, and the ``tag`` of a weight says which of them is
+        multiplied by it, so that a row does the work of as many rows with one weight in each of
+        their columns.
+    gating : bool
+        A product that is zero because an operand is does not reach the multiplier, whose operands
+        stay as they were; and rows that are not ``used`` are still.
 
     Members
     -------
     x : In(ArrayLayout(operand, rows))
+        With a group ``In(ArrayLayout(ArrayLayout(operand, group), rows))``.
     swap : In(1)
-        With the first vector for the tile that was loaded last.
+        With the first vector for the tile that was loaded last; ``columns`` cycles or more after
+        the one before it, and not twice for a tile.
     load, first : In(1)
         ``w`` is a column of the next tile, and the first to come. A tile takes ``columns`` cycles
         in a row, the last column first, which begin no earlier than the ``swap`` before them and
         end before their own.
     w : In(ArrayLayout(operand, rows))
+    tag : In(ArrayLayout(range(group), rows))
+        Comes with ``w``. There is such a port only with a group of two or more.
+    used : In(rows)
+        Comes with ``w``, the same in every cycle of a tile: rows of it whose ``x`` and ``w`` count.
+        There is such a port only with ``gating``.
     p : In(ArrayLayout(total, columns))
         Comes with ``x``.
     o : Out(ArrayLayout(total, columns))
@@ -42,16 +59,27 @@ class SystolicArray(wiring.Component):
     Attributes
     ----------
     latency : int, cycles
-        ``lead + rows * step + columns - 1``, and one where ``p`` is added below.
+        ``lead + rows * step + columns - 1``, where ``lead`` is that of the ``mac``, one more with a
+        group or gating, and one more again with gating of integers; and one where ``p`` is added
+        below.
 
     Notes
     -----
     Skew and de-skew are inside: ``x[r]``, ``w[r]``, ``swap`` and ``load`` reach row ``r`` after
-    ``r * step`` cycles. Rows that are not used take zeros in ``x`` and ``w``.
+    ``r * step`` cycles. Rows that are not used take zeros in ``x`` and ``w``, or whatever there
+    is with gating, where they pass every partial sum on as it is, a negative zero too; of a NaN
+    they make the canonical one, as every row of floats does.
+
+    Gating changes no result: a product that is not a number, or the sign of a zero, stays what it
+    is. Operands are looked at when they enter a row, not in its elements, and the weight's register
+    takes every weight.
+    In the sparse mode any tile can be had from the rows of a larger one: a group of rows with at
+    most ``n`` weights per column in ``n`` rows. Where a column has fewer, a zero's tag must be that
+    of a zero, so that it meets the same ``x`` as it would have.
     Method: H. T. Kung, "Why systolic architectures?", Computer 15(1), 1982; double-buffered weights
     as in N. Jouppi et al., "In-datacenter performance analysis of a tensor processing unit",
     ISCA 2017.
-    Golden model: :func:`sluice_sim.golden.array.multiply_tiles`.
+    Golden models: :func:`sluice_sim.golden.array.multiply_tile`, ``multiply_sparse_tile``.
     """
 
     x: Any
@@ -59,116 +87,119 @@ class SystolicArray(wiring.Component):
     load: Signal
     first: Signal
     w: Any
+    tag: Any
+    used: Signal
     p: Any
     o: Any
+    # One that is made only for its latency is not a mistake.
+    _MustUse__silence = True
 
-    def __init__(self, *, rows: int, columns: int, mac: Mac):
-        self.rows, self.columns, self.mac = rows, columns, mac
+    def __init__(self, *, rows: int, columns: int, mac: Mac, group: int = 1, gating: bool = False):
+        self.rows = check_int("rows", rows, lo=1)
+        self.columns = check_int("columns", columns, lo=1)
+        self.group = check_int("group", group, lo=1)
+        self.mac, self.gating = mac, gating
         operand, total = mac.operand.width, mac.total.width
-        self.latency = mac.lead + rows * mac.step + columns - 1 + (not mac.adds_at_top)
-        super().__init__(
-            {
-                "x": In(data.ArrayLayout(operand, rows)),
-                "swap": In(1),
-                "load": In(1),
-                "first": In(1),
-                "w": In(data.ArrayLayout(operand, rows)),
-                "p": In(data.ArrayLayout(total, columns)),
-                "o": Out(data.ArrayLayout(total, columns)),
-            }
-        )
+        self.lead = mac.lead + lag_of(mac, group=group, gating=gating)
+        self.latency = self.lead + rows * mac.step + columns - 1 + (not mac.adds_at_top)
+        lanes = data.ArrayLayout(operand, group) if group > 1 else operand
+        ports: dict[str, Any] = {
+            "x": In(data.ArrayLayout(lanes, rows)),
+            "swap": In(1),
+            "load": In(1),
+            "first": In(1),
+            "w": In(data.ArrayLayout(operand, rows)),
+            "p": In(data.ArrayLayout(total, columns)),
+            "o": Out(data.ArrayLayout(total, columns)),
+        }
+        if group > 1:
+            ports["tag"] = In(data.ArrayLayout(range(group), rows))
+        if gating:
+            ports["used"] = In(rows)
+        super().__init__(ports)
 
     def elaborate(self, platform: Any) -> Module:
         m = Module()
         mac, columns = self.mac, self.columns
-        width = mac.operand.width
         above: list[Value | None] = [None] * columns
         if mac.adds_at_top:
-            above = [self.later(m, f"p_{c}", self.p[c], mac.lead + c) for c in range(columns)]
-        for r in range(self.rows):
-            controls = Cat(self.swap, self.load, self.load & ~self.first)
-            bundle = Cat(Value.cast(self.x[r]), Value.cast(self.w[r]), controls)
-            bundle = self.later(m, f"row_{r}", bundle, r * mac.step)
-            x, w = bundle[:width], bundle[width : 2 * width]
-            swap, loading, more = bundle[2 * width :]
+            above = [self.later(m, f"p_{c}", self.p[c], self.lead + c) for c in range(columns)]
+        for r, (given, weights) in enumerate(zip(*self._operands(m), strict=True)):
+            x, w, tag, kind, swap = self._row(m, r, given, weights)
             for c in range(columns):
-                m.submodules[f"element_{r}_{c}"] = element = _Element(mac, r)
-                m.d.comb += [
-                    element.x.eq(x),
-                    element.w.eq(w),
-                    element.swap.eq(swap),
-                    element.load.eq(loading),
-                ]
+                element = Element(
+                    mac, r, group=self.group, kind_bits=mac.kind_bits if self.gating else 0
+                )
+                m.submodules[f"element_{r}_{c}"] = element
+                m.d.comb += [element.x.eq(x), element.w.eq(w), element.swap.eq(swap)]
+                if self.group > 1:
+                    m.d.comb += element.tag.eq(tag)
+                if self.gating:
+                    m.d.comb += element.kind.eq(kind)
                 arriving = above[c]
                 if arriving is not None:
                     m.d.comb += element.above.eq(arriving)
                 above[c] = element.below
-                x, w, swap = element.x_on, element.w_on, element.swap_on
-                # A column begins a cycle after the one before it, when that one has given its
-                # weight away, and all end together.
-                begun = Signal(name=f"begun_{r}_{c}")
-                m.d.sync += begun.eq(loading)
-                loading = begun & more
-        for c in range(columns):
-            below = above[c]
-            assert below is not None
-            below = self.later(m, f"o_{c}", below, columns - 1 - c)
-            if not mac.adds_at_top:
-                # The sum of the column is exact, so that it does not matter where p is added.
-                addend = self.later(m, f"p_{c}", self.p[c], self.latency - 1)
-                kept = Signal(mac.total.width, name=f"sum_{c}", reset_less=True)
-                m.d.sync += kept.eq(addend + below.as_signed())
-                below = kept
-            m.d.comb += self.o[c].eq(below)
+                x, swap = element.x_on, element.swap_on
+        below: list[Value] = []
+        for c, value in enumerate(above):
+            assert value is not None
+            below.append(self.later(m, f"o_{c}", value, columns - 1 - c))
+        if not mac.adds_at_top:
+            # The sum of a column is exact, so that it does not matter where p is added.
+            width = mac.total.width
+            addends = self.later(m, "p", self.p, self.latency - 1)
+            for c in range(columns):
+                kept = Signal(width, name=f"sum_{c}", reset_less=True)
+                m.d.sync += kept.eq(addends.word_select(c, width) + below[c].as_signed())
+                below[c] = kept
+        m.d.comb += Value.cast(self.o).eq(Cat(below))
         return m
+
+    def _operands(self, m: Module) -> tuple[list[Value], list[Value]]:
+        """Return ``x`` and ``w`` of each row, and nothings for those that are not used."""
+        xs = [Value.cast(self.x[r]) for r in range(self.rows)]
+        ws = [Value.cast(self.w[r]) for r in range(self.rows)]
+        if not self.gating:
+            return xs, ws
+        following, held = Signal(self.rows, name="following"), Signal(self.rows, name="held")
+        used = Signal(self.rows, name="used_now")
+        with m.If(self.load):
+            m.d.sync += following.eq(self.used)
+        m.d.comb += used.eq(Mux(self.swap, following, held))
+        m.d.sync += held.eq(used)
+        nothing = Const(self.mac.nothing, self.mac.operand.width).replicate(self.group)
+        xs = [Mux(used[r], x, nothing) for r, x in enumerate(xs)]
+        return xs, [Mux(self.load & self.used[r], w, 0) for r, w in enumerate(ws)]
+
+    def _row(self, m: Module, r: int, x: Value, w: Value) -> list[Value]:
+        """Return what enters row ``r``, and what its weights are for the column that swaps."""
+        width, lanes = self.mac.operand.width, len(x)
+        tag = Value.cast(self.tag[r]) if self.group > 1 else Const(0, 0)
+        controls = Cat(self.swap, self.load, self.first)
+        bundle = self.later(m, f"row_{r}", Cat(x, w, tag, controls), r * self.mac.step)
+        x, w, tag = bundle[:lanes], bundle[lanes : lanes + width], bundle[lanes + width : -3]
+        swap, load, first = bundle[-3:]
+        kind: Value = Const(0, 0)
+        if self.gating:
+            kind = self.mac.kind(w)
+            values = (x[k : k + width] for k in range(0, lanes, width))
+            x = Cat(Cat(value, self.mac.kind(value)) for value in values)
+        given = Cat(w, tag, kind)
+        m.submodules[f"weights_{r}"] = stack = WeightStack(width=len(given), columns=self.columns)
+        m.d.comb += [
+            stack.swap.eq(swap),
+            stack.load.eq(load),
+            stack.first.eq(first),
+            stack.i.eq(given),
+        ]
+        w, rest = stack.o[:width], stack.o[width:]
+        # A weight comes after what is known of it, when a value has been chosen by that.
+        w = self.later(m, f"w_{r}", w, self.lead - self.mac.lead)
+        return [x, w, rest[: len(tag)], rest[len(tag) :], swap]
 
     def later(self, m: Module, name: str, value: Any, cycles: int) -> Value:
         """Return ``value`` after ``cycles`` cycles."""
         m.submodules[f"delay_{name}"] = line = Delay(len(Value.cast(value)), cycles)
         m.d.comb += line.i.eq(Value.cast(value))
         return line.o
-
-
-class _Element(wiring.Component):
-    """A processing element: the next weight, and what the ``mac`` does with the present one."""
-
-    x: Signal
-    w: Signal
-    swap: Signal
-    load: Signal
-    above: Signal
-    x_on: Signal
-    w_on: Signal
-    swap_on: Signal
-    below: Signal
-
-    def __init__(self, mac: Mac, row: int):
-        self.mac, self.row = mac, row
-        width = mac.operand.width
-        self.has_above = row > 0 or mac.adds_at_top
-        members: dict[str, Any] = {
-            "x": In(width),
-            "w": In(width),
-            "swap": In(1),
-            "load": In(1),
-            "x_on": Out(width),
-            "w_on": Out(width),
-            "swap_on": Out(1),
-            "below": Out(mac.sum_width(row)),
-        }
-        if self.has_above:
-            members["above"] = In(mac.sum_width(row - 1) if row else mac.total.width)
-        super().__init__(members)
-
-    def elaborate(self, platform: Any) -> Module:
-        m = Module()
-        x = Signal.like(self.x, reset_less=True)
-        following = Signal.like(self.w, name="following", reset_less=True)
-        m.d.sync += [x.eq(self.x), self.swap_on.eq(self.swap)]
-        with m.If(self.load):
-            m.d.sync += following.eq(self.w)
-        m.d.comb += [self.x_on.eq(x), self.w_on.eq(following)]
-        above = self.above if self.has_above else None
-        below = self.mac.add(m, x=self.x, weight=following, swap=self.swap, above=above)
-        m.d.comb += self.below.eq(below)
-        return m

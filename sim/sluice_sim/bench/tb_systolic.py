@@ -1,11 +1,13 @@
 """A systolic array against its golden model: tiles one after the other, as close as may be.
 
-``SLUICE_ARRAY`` (JSON) has the parameters of :func:`sluice_sim.bench.array.make_array`.
+``SLUICE_ARRAY`` (JSON) has the parameters of :func:`sluice_sim.bench.array.make_array`. If
+``SLUICE_TOGGLES`` names a file, it gets how many bits changed in the multipliers' operands.
 """
 
 import json
 import os
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, fields, replace
+from pathlib import Path
 
 import cocotb
 import numpy as np
@@ -14,11 +16,14 @@ from cocotb.triggers import ReadOnly, RisingEdge
 
 from sluice_sim.bench.arith import float_words
 from sluice_sim.bench.array import make_array
-from sluice_sim.golden.array import multiply_tile
+from sluice_sim.golden.array import multiply_sparse_tile, multiply_tile
 from sluice_sim.golden.formats import FloatFormat, find_format
 
 PARAMETERS = json.loads(os.environ.get("SLUICE_ARRAY", "{}"))
-FLUSH = PARAMETERS.get("flush", False)
+TOGGLES = os.environ.get("SLUICE_TOGGLES")
+OPERAND, TOTAL = PARAMETERS.get("operand", "int8"), PARAMETERS.get("total", "int32")
+FLUSH, GROUP = PARAMETERS.get("flush", False), PARAMETERS.get("group", 1)
+GATING = PARAMETERS.get("gating", False)
 
 
 @dataclass(frozen=True)
@@ -30,13 +35,24 @@ class Cycle:
     load: int = 0
     first: int = 0
     w: int = 0
+    tag: int = 0
+    used: int = 0
     p: int = 0
 
 
-def words(name: str, rng: np.random.Generator, shape: tuple[int, ...]) -> np.ndarray:
-    """Return words of all kinds, most of them such that sums stay numbers."""
+@dataclass(frozen=True)
+class Plan:
+    """What is driven in each cycle, and what is due in which."""
+
+    drive: list[Cycle]
+    due: dict[int, int]
+
+
+def words(name: str, rng: np.random.Generator, shape: tuple[int, ...], zeros: float) -> np.ndarray:
+    """Return words of all kinds, most of them such that sums stay numbers, and zeros."""
     number = find_format(name)
     count = int(np.prod(shape))
+    zero = np.zeros(count, np.uint64)
     if isinstance(number, FloatFormat):
         found = float_words(number, rng, count)
         # Sums of anything are soon NaN, which hides what came before.
@@ -44,16 +60,118 @@ def words(name: str, rng: np.random.Generator, shape: tuple[int, ...]) -> np.nda
         tame |= rng.integers(0, 1 << number.mantissa_bits, count)
         tame |= rng.integers(0, 2, count) << number.width - 1
         found = np.where(rng.random(count) < 0.9, tame.astype(np.uint64), found)
+        zero |= rng.integers(0, 2, count, dtype=np.uint64) << np.uint64(number.width - 1)
     else:
         found = rng.integers(0, 1 << number.width, count, dtype=np.uint64)
         least = np.uint64(1 << number.width - 1)
         found = np.where(rng.random(count) < 0.2, least, found)
-    return found.reshape(shape)
+    return np.where(rng.random(count) < zeros, zero, found).reshape(shape)
 
 
 def packed(values: np.ndarray, width: int) -> int:
-    """Return the vector as one number."""
-    return sum(int(v) << (k * width) for k, v in enumerate(values))
+    """Return the vector as one number, the first value lowest."""
+    return sum(int(v) << (k * width) for k, v in enumerate(values.reshape(-1)))
+
+
+def noise(rng: np.random.Generator, bits: int) -> int:
+    """Return any number of so many bits."""
+    return int.from_bytes(rng.bytes(bits // 8 + 1), "little") & ((1 << bits) - 1)
+
+
+def sums_of(
+    x: np.ndarray, w: np.ndarray, tags: np.ndarray, used: np.ndarray, p: np.ndarray
+) -> np.ndarray:
+    """Return the golden sums of a tile."""
+    # A negative zero adds nothing, not even to a negative zero, and neither does an integer zero.
+    number = find_format(OPERAND)
+    nothing = 1 << number.width - 1 if isinstance(number, FloatFormat) else 0
+    x = np.where(used[None, :, None], x, np.uint64(nothing))
+    w = np.where(used[:, None], w, np.uint64(0))
+    formats = {"operand": OPERAND, "total": TOTAL, "flush": FLUSH}
+    if GROUP == 1:
+        sums = multiply_tile(x[:, :, 0], w, p, **formats)
+    else:
+        sums = multiply_sparse_tile(x, w, tags, p, **formats)
+    if not used.any():
+        _check_unchanged(sums, p)
+    return sums
+
+
+def _check_unchanged(sums: np.ndarray, p: np.ndarray) -> None:
+    """Numbers pass as they are; a NaN, or what is flushed, is never left in a sum."""
+    total = find_format(TOTAL)
+    if isinstance(total, FloatFormat):
+        size = p & np.uint64((1 << total.width - 1) - 1)
+        normal = (size == 0) | (size >> np.uint64(total.mantissa_bits) > 0)
+        number = size <= np.uint64(total.inf_code if total.has_inf else total.max_code)
+        same = number & (normal if FLUSH else True)
+        assert (sums == p)[same].all()
+        assert (sums == total.nan_code)[~number].all()
+    else:
+        assert (sums == p).all()
+
+
+def plan(array, rng: np.random.Generator, *, tight: bool) -> Plan:
+    """Return tiles that follow one another at once, or that wait now and then."""
+    rows, columns = array.rows, array.columns
+    width, wide = array.mac.operand.width, array.mac.total.width
+    tag_bits = (GROUP - 1).bit_length()
+    zeros = 0.4 if GATING or TOGGLES else 0.0
+    drive: list[Cycle] = []
+    due: dict[int, int] = {}
+    loads: dict[int, Cycle] = {}
+    start = 0
+    for k in range(8):
+        w = words(OPERAND, rng, (rows, columns), zeros)
+        tags = rng.integers(0, GROUP, (rows, columns))
+        # All rows, none, the upper ones, and any.
+        used = np.full(rows, True)
+        if GATING and not TOGGLES:
+            some = (np.full(rows, False), np.arange(rows) < (rows + 1) // 2, rng.random(rows) < 0.5)
+            used = (used, *some)[k % 4]
+        for c in range(columns):
+            of = columns - 1 - c
+            loads[start + c] = Cycle(
+                load=1,
+                first=int(c == 0),
+                w=packed(w[:, of], width),
+                tag=packed(tags[:, of], tag_bits),
+                used=packed(used, 1),
+            )
+        start += columns if tight else columns + int(rng.integers(0, 4))
+        count = columns if tight else columns + int(rng.integers(0, 2 * columns + 3))
+        x = words(OPERAND, rng, (count, rows, GROUP), zeros)
+        p = words(TOTAL, rng, (count, columns), zeros)
+        sums = sums_of(x, w, tags, used, p)
+        for k in range(count):
+            drive += [Cycle()] * (start + k + 1 - len(drive))
+            drive[start + k] = Cycle(
+                x=packed(x[k], width),
+                swap=int(k == 0),
+                w=noise(rng, rows * width),
+                tag=noise(rng, rows * tag_bits),
+                used=noise(rng, rows),
+                p=packed(p[k], wide),
+            )
+            due[start + k + array.latency] = packed(sums[k], wide)
+        late = 0 if tight else int(rng.integers(0, columns + 1))
+        start = max(start + late, start + count - columns)
+    for at, load in loads.items():
+        drive += [Cycle()] * (at + 1 - len(drive))
+        drive[at] = replace(load, x=drive[at].x, swap=drive[at].swap, p=drive[at].p)
+    assert len(due) >= 8 * columns
+    return Plan(drive, due)
+
+
+def operands(dut, array):
+    """Return the operand registers of all multipliers."""
+    found = []
+    for r in range(array.rows):
+        for c in range(array.columns):
+            element = getattr(dut.block, f"element_{r}_{c}")
+            unit = getattr(element, "unit", element)
+            found += [unit.multiplier.a_taken, unit.multiplier.b_taken]
+    return found
 
 
 @cocotb.test()
@@ -61,45 +179,27 @@ def packed(values: np.ndarray, width: int) -> int:
 async def tiles(dut, tight):
     """Every sum of every tile, in its cycle; loads begin with the swap, or some time later."""
     array = make_array(**PARAMETERS)
-    rows, columns = array.rows, array.columns
-    operand, total = PARAMETERS["operand"], PARAMETERS["total"]
-    width, wide = array.mac.operand.width, array.mac.total.width
     rng = np.random.default_rng(cocotb.RANDOM_SEED + tight)
-    # What is driven in each cycle: x, swap, load, w, p; and what is due.
-    drive: list[Cycle] = []
-    due: dict[int, int] = {}
-    tiles = [words(operand, rng, (rows, columns)) for _ in range(6)]
-    loads: dict[int, tuple[int, int]] = {}
-    start = 0
-    for w in tiles:
-        for c in range(columns):
-            loads[start + c] = (packed(w[:, columns - 1 - c], width), int(c == 0))
-        start += columns if tight else columns + int(rng.integers(0, 4))
-        count = columns if tight else columns + int(rng.integers(0, 2 * columns + 3))
-        x, p = words(operand, rng, (count, rows)), words(total, rng, (count, columns))
-        sums = multiply_tile(x, w, p, operand=operand, total=total, flush=FLUSH)
-        for k in range(count):
-            drive += [Cycle()] * (start + k + 1 - len(drive))
-            noise = int.from_bytes(rng.bytes(rows * 8), "little") & ((1 << rows * width) - 1)
-            drive[start + k] = Cycle(
-                x=packed(x[k], width), swap=int(k == 0), w=noise, p=packed(p[k], wide)
-            )
-            due[start + k + array.latency] = packed(sums[k], wide)
-        late = 0 if tight else int(rng.integers(0, columns + 1))
-        start = max(start + late, start + count - columns)
-    for at, (w, first) in loads.items():
-        drive += [Cycle()] * (at + 1 - len(drive))
-        drive[at] = replace(drive[at], load=1, first=first, w=w)
-    assert len(due) >= 6 * columns
+    todo = plan(array, rng, tight=tight)
+    ports = [f.name for f in fields(Cycle) if hasattr(array, f.name)]
+    watched = operands(dut, array) if TOGGLES else []
+    before, toggled = [0] * len(watched), 0
 
     dut.rst.value = 0
     cocotb.start_soon(Clock(dut.clk, 10, unit="ns").start())
     await RisingEdge(dut.clk)
-    for at in range(len(drive) + array.latency + 1):
-        for name, value in vars(drive[at] if at < len(drive) else Cycle()).items():
-            getattr(dut, name).value = value
+    for at in range(len(todo.drive) + array.latency + 1):
+        now = todo.drive[at] if at < len(todo.drive) else Cycle()
+        for name in ports:
+            getattr(dut, name).value = getattr(now, name)
         await ReadOnly()
-        if at in due:
+        if at in todo.due:
             got = int(dut.o.value)
-            assert got == due[at], f"cycle {at}: {got:x}, expected {due[at]:x}"
+            assert got == todo.due[at], f"cycle {at}: {got:x}, expected {todo.due[at]:x}"
+        # Registers before the first weight are unknown.
+        seen = [int(s.value) if s.value.is_resolvable else 0 for s in watched]
+        toggled += sum((a ^ b).bit_count() for a, b in zip(before, seen, strict=True))
+        before = seen
         await RisingEdge(dut.clk)
+    if TOGGLES:
+        Path(TOGGLES).write_text(json.dumps(toggled))
