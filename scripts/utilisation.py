@@ -63,7 +63,7 @@ def measure(made: dict[str, Any], size: int, shape: tuple[int, int, int]) -> dic
     a, b = matrix_words(made["operand"], rng, (m, k)), matrix_words(made["operand"], rng, (k, n))
     product = plan_product(engine, a, b)
     inputs = {
-        name: [word for row in product.rows[name] for word in beats_of(row, engine.i_beat)]
+        name: [word for row in product.rows[name] for word in beats_of(row, engine.beats[name])]
         for name in "ab"
     }
     inputs["command"] = product.commands

@@ -34,7 +34,7 @@ def test_cycles(shape, changes):
     a, b = matrix_words("int8", rng, (m, k)), matrix_words("int8", rng, (k, n))
     product = plan_product(engine, a, b)
     inputs = {
-        name: [word for row in product.rows[name] for word in beats_of(row, engine.i_beat)]
+        name: [word for row in product.rows[name] for word in beats_of(row, engine.beats[name])]
         for name in "ab"
     }
     count = len(product.places)
@@ -63,7 +63,7 @@ def test_chunks_go_into_small_scratchpads(turned):
         transpose_b=turned[1],
     )
     inputs = {
-        name: [word for row in product.rows[name] for word in beats_of(row, engine.i_beat)]
+        name: [word for row in product.rows[name] for word in beats_of(row, engine.beats[name])]
         for name in "ab"
     }
     count = len(product.places)

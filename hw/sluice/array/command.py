@@ -18,7 +18,8 @@ class Kind(enum.IntEnum):
 
     LOAD_A = 0
     LOAD_B = 1
-    MULTIPLY = 2
+    LOAD_MAP = 2
+    MULTIPLY = 3
 
 
 def operand_layout(count_bits: int) -> data.StructLayout:
@@ -61,12 +62,16 @@ def command_layout(count_bits: int) -> data.StructLayout:
         Rows and columns of the last ones that are in use.
     sums : count_bits
         ``vectors * tiles_n``.
+    map : count_bits
+        The entry of the first pass, where a load of them begins.
+    sparse : 1
+        ``b`` has rows with a tag in each column, and every tile an entry of the map.
     accumulate, hold : 1
         Sums begin with those that are held; they are held, and do not leave.
     mode, saturate : 2, 1
         Settings of the rounding unit.
     """
-    counts = dict.fromkeys(("vectors", "tiles_k", "tiles_n", "sums"), count_bits)
+    counts = dict.fromkeys(("vectors", "tiles_k", "tiles_n", "sums", "map"), count_bits)
     return data.StructLayout(
         {
             "kind": 2,
@@ -77,6 +82,7 @@ def command_layout(count_bits: int) -> data.StructLayout:
             **counts,
             "last_k": 8,
             "last_n": 8,
+            "sparse": 1,
             "accumulate": 1,
             "hold": 1,
             "mode": 2,
@@ -98,8 +104,8 @@ class Dispatcher(wiring.Component):
     -------
     i : In(stream.Signature(command_layout(count_bits)))
     o : Out(stream.Signature(command_layout(count_bits))), one per :class:`Kind`
-    loaded : In(2)
-        A load has ended: bit 0 for ``LOAD_A``, bit 1 for ``LOAD_B``.
+    loaded : In(3)
+        A load has ended, by :class:`Kind`.
     multiplied : In(1)
         A multiplication has ended.
     """
@@ -115,7 +121,7 @@ class Dispatcher(wiring.Component):
             {
                 "i": In(commands),
                 "o": Out(commands).array(len(Kind)),
-                "loaded": In(2),
+                "loaded": In(3),
                 "multiplied": In(1),
             }
         )
@@ -141,10 +147,9 @@ class Dispatcher(wiring.Component):
                 o.valid.eq(self.i.valid & known & may & room & (command.kind == kind)),
                 sent[kind].eq(o.valid & o.ready),
             ]
-        # A kind that there is not is dropped.
-        m.d.comb += self.i.ready.eq(sent.any() | (command.kind == len(Kind)))
+        m.d.comb += self.i.ready.eq(sent.any())
         m.d.sync += [
-            loads.eq(loads + sent[:2].any() - self.loaded[0] - self.loaded[1]),
+            loads.eq(loads + sent[:3].any() - sum(self.loaded)),
             multiplies.eq(multiplies + sent[Kind.MULTIPLY] - self.multiplied),
         ]
         return m

@@ -1,6 +1,6 @@
 """Products of whole matrices: the commands for them, and the order in which data comes and goes."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -8,8 +8,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sluice.array.command import FREE, Kind, encode_command
+from sluice.array.maps import map_layout
 from sluice.array.matmul import Matmul
+from sluice.array.sparse import Pass, compress, schedule
 from sluice.block import Driven
+from sluice.formats import find_format
 from sluice.params import parse_whole
 from sluice.rounding import MODES
 
@@ -24,19 +27,26 @@ class Product:
     ----------
     commands : list of int
         Payloads of the stream ``command``.
+    maps : list of int
+        Payloads of the stream ``map``.
     rows : dict of ``a`` and ``b`` to lists of rows
         What to send on them; every row is a packet.
     places : list of (row, column, elements)
         Where in the result the elements of each packet belong.
     shape : (M, N)
+    order : dict of first column to list of arrays, (steps, columns)
+        Which elements of the inner dimension are added, one after the other, to the sums of a
+        column: those of the tiles, or of the passes; -1 adds nothing.
     vectors : int
         That are multiplied, over all tiles: what no engine of this size does in fewer cycles.
     """
 
     shape: tuple[int, int]
     commands: list[int] = field(default_factory=list)
+    maps: list[int] = field(default_factory=list)
     rows: dict[str, list[NDArray[np.uint64]]] = field(default_factory=lambda: {"a": [], "b": []})
     places: list[tuple[int, int, int]] = field(default_factory=list)
+    order: dict[int, list[NDArray[np.int64]]] = field(default_factory=dict)
     vectors: int = 0
 
     def assemble(self, packets: Sequence[Sequence[int] | NDArray[np.uint64]]) -> NDArray[np.uint64]:
@@ -49,21 +59,6 @@ class Product:
         return result
 
 
-class _Pad:
-    """What lies in a scratchpad: chunks in slots of the same size, the oldest of which goes."""
-
-    def __init__(self, blocks: int, chunk: int):
-        self.chunk = chunk
-        self.slots: list[tuple[int, int] | None] = [None] * max(1, blocks // chunk)
-        self.used_at = [0] * len(self.slots)
-
-    def find(self, key: tuple[int, int]) -> int | None:
-        return self.slots.index(key) if key in self.slots else None
-
-    def oldest(self) -> int:
-        return min(range(len(self.slots)), key=lambda s: (self.used_at[s], s))
-
-
 def plan_product(
     engine: Matmul,
     a: NDArray[np.uint64],
@@ -71,12 +66,15 @@ def plan_product(
     *,
     transpose_a: bool = False,
     transpose_b: bool = False,
+    sparse: bool = False,
     mode: int = 0,
     saturate: bool = False,
 ) -> Product:
     """Return what computes ``a b`` of two matrices of bit patterns, either one transposed or not.
 
     Both are sent as they lie. A matrix that does not fit is sent in chunks, as often as it takes.
+    With ``sparse``, ``b`` is sent compressed wherever that takes fewer passes; ``a`` must then lie
+    straight, and is multiplied densely if it does not.
 
     Raises
     ------
@@ -93,83 +91,223 @@ def plan_product(
         )
     if 0 in (rows, inner, width):
         raise ValueError(f"a product of {rows}x{inner} by {inner}x{width} has no elements")
-    wide = columns // size
-    tiles_m, tiles_k, tiles_n = -(-rows // size), -(-inner // size), -(-width // columns)
-    cut_m, cut_k, cut_n = _chunks(engine, rows, tiles_m, tiles_k, tiles_n)
-    product = Product((rows, width))
-    pads = {
-        "a": _Pad(engine.a_blocks, cut_m * cut_k),
-        "b": _Pad(engine.b_blocks, cut_k * cut_n * wide),
-    }
-    multiplies = 0
-
-    def emit(**fields: Any) -> None:
-        product.commands.append(encode_command(engine.count_bits, **fields))
-
-    for n0 in range(0, tiles_n, cut_n):
-        for m0 in range(0, tiles_m, cut_m):
-            for k0 in range(0, tiles_k, cut_k):
-                spans = {
-                    "m": _span(m0 * size, cut_m * size, rows),
-                    "k": _span(k0 * size, cut_k * size, inner),
-                    "n": _span(n0 * columns, cut_n * columns, width),
-                }
-                operands: dict[str, dict[str, int]] = {}
-                for name, matrix, turned, other, key in (
-                    ("a", a, transpose_a, "m", (m0, k0)),
-                    ("b", b, not transpose_b, "n", (k0, n0)),
-                ):
-                    pad = pads[name]
-                    # As it lies: the inner dimension runs down where vectors are columns.
-                    down, along = ("k", other) if turned else (other, "k")
-                    stride = -(-len(spans[along]) // size)
-                    slot = pad.find(key)
-                    if slot is None:
-                        slot = pad.oldest()
-                        pad.slots[slot] = key
-                        part = matrix[spans[down].start : spans[down].stop]
-                        part = part[:, spans[along].start : spans[along].stop]
-                        product.rows[name] += list(part)
-                        emit(
-                            kind=Kind.LOAD_A if name == "a" else Kind.LOAD_B,
-                            multiplies_left=min(multiplies - pad.used_at[slot], FREE),
-                            a={"block": slot * pad.chunk, "across": stride},
-                            vectors=len(part),
-                        )
-                    operands[name] = {
-                        "block": slot * pad.chunk,
-                        "along": stride if turned else 1,
-                        "across": 1 if turned else stride,
-                        "columns": int(turned),
-                    }
-                operands["b"]["block"] += (wide - 1) * operands["b"]["across"]
-                m, k, n = (len(spans[name]) for name in "mkn")
-                across, last = -(-n // columns), k0 + cut_k >= tiles_k
-                emit(
-                    kind=Kind.MULTIPLY,
-                    after_loads=1,
-                    multiplies_left=FREE,
-                    vectors=m,
-                    tiles_k=-(-k // size),
-                    tiles_n=across,
-                    last_k=(k - 1) % size + 1,
-                    last_n=(n - 1) % columns + 1,
-                    sums=m * across,
-                    accumulate=int(k0 > 0),
-                    hold=int(not last),
-                    mode=mode,
-                    saturate=int(saturate),
-                    **operands,
+    if sparse and engine.group == 1:
+        raise ValueError("sparse products need an engine with group of 2 or more")
+    # Columns of a hold one element of a group.
+    sparse = sparse and not transpose_a
+    cut = _cut(engine, rows, inner, width, transpose_a=transpose_a, sparse=sparse)
+    planner = _Planner(engine, Product((rows, width)), cut, transpose_a=transpose_a)
+    for n in _spans(width, cut.n * columns):
+        for m in _spans(rows, cut.m * size):
+            for k in _spans(inner, cut.k * size):
+                planner.load_a(a[_slices(k, m) if transpose_a else _slices(m, k)], m, k)
+                part = b[_slices(n, k) if transpose_b else _slices(k, n)]
+                passes = None
+                if sparse:
+                    whole = part.T if transpose_b else part
+                    passes = schedule(compress(whole, engine.group, sign=engine.sign), size)
+                if passes is not None and len(passes) < -(-len(k) // size):
+                    planner.load_sparse(passes, n, k)
+                else:
+                    planner.load_b(part, n, k, transposed=transpose_b)
+                first, last = k.start == 0, k.stop == inner
+                planner.multiply(
+                    m, n, accumulate=not first, hold=not last, mode=mode, saturate=saturate
                 )
-                multiplies += 1
-                for pad, key in ((pads["a"], (m0, k0)), (pads["b"], (k0, n0))):
-                    slot = pad.find(key)
-                    assert slot is not None
-                    pad.used_at[slot] = multiplies
-                product.vectors += m * across * -(-k // size)
-                if last:
-                    product.places += _places(spans["m"], spans["n"], columns)
-    return product
+    return planner.product
+
+
+@dataclass(frozen=True)
+class _Cut:
+    """Tiles of one command, and blocks that its operands take."""
+
+    m: int
+    k: int
+    n: int
+    a_blocks: int
+    b_blocks: int
+
+
+class _Pad:
+    """What lies in a memory: chunks in slots of the same size, the oldest of which goes."""
+
+    def __init__(self, places: int, chunk: int):
+        self.chunk = chunk
+        self.slots: list[tuple[int, int] | None] = [None] * max(1, places // chunk)
+        self.used_at = [0] * len(self.slots)
+
+    def take(self, key: tuple[int, int], multiplies: int) -> tuple[int, int | None]:
+        """Return where ``key`` lies, and how many products may be unfinished when it is loaded.
+
+        The latter is ``None`` where it lies there already.
+        """
+        if key in self.slots:
+            slot, left = self.slots.index(key), None
+        else:
+            slot = min(range(len(self.slots)), key=lambda s: (self.used_at[s], s))
+            left = min(multiplies - self.used_at[slot], FREE)
+            self.slots[slot] = key
+        self.used_at[slot] = multiplies + 1
+        return slot * self.chunk, left
+
+
+class _Planner:
+    """Writes the commands of a product down, and knows what lies where."""
+
+    def __init__(self, engine: Matmul, product: Product, cut: _Cut, *, transpose_a: bool):
+        self.engine, self.product, self.transpose_a = engine, product, transpose_a
+        self.a = _Pad(engine.a_blocks, cut.a_blocks)
+        self.b = _Pad(engine.b_blocks, cut.b_blocks)
+        self.map = _Pad(engine.maps, cut.k)
+        self.multiplies = 0
+        self.fields: dict[str, Any] = {}
+
+    def emit(self, **fields: Any) -> None:
+        self.product.commands.append(encode_command(self.engine.count_bits, **fields))
+
+    def load(
+        self, kind: Kind, left: int | None, rows: Iterable[NDArray[np.uint64]], **where: Any
+    ) -> None:
+        """Send ``rows``, unless they lie there."""
+        if left is not None:
+            given = list(rows)
+            self.product.rows["a" if kind == Kind.LOAD_A else "b"] += given
+            self.emit(kind=kind, multiplies_left=left, vectors=len(given), a=where)
+
+    def load_a(self, part: NDArray[np.uint64], m: range, k: range) -> None:
+        block, left = self.a.take((m.start, k.start), self.multiplies)
+        stride = -(-part.shape[1] // (self.engine.size * self.engine.group))
+        self.load(Kind.LOAD_A, left, part, block=block, across=stride)
+        self.fields["a"] = _operand(block, stride, columns=self.transpose_a)
+        self.inner = len(k)
+
+    def load_b(self, part: NDArray[np.uint64], n: range, k: range, *, transposed: bool) -> None:
+        block, left = self.b.take((k.start, n.start), self.multiplies)
+        self.steps = np.broadcast_to(np.arange(k.start, k.stop)[:, None], (len(k), len(n)))
+        stride = -(-part.shape[1] // self.engine.size)
+        self.load(Kind.LOAD_B, left, part, block=block, across=stride)
+        self.fields |= {
+            "b": self._tiles(_operand(block, stride, columns=not transposed)),
+            "tiles_k": -(-self.inner // self.engine.size),
+            "last_k": (self.inner - 1) % self.engine.size + 1,
+            "sparse": 0,
+        }
+
+    def load_sparse(self, passes: Sequence[Pass], n: range, k: range) -> None:
+        """Send what lies in the passes, and their maps; without any, one without a weight."""
+        engine, key = self.engine, (k.start, n.start)
+        size = engine.size
+        passes = passes or [Pass(0)]
+        width = find_format(engine.operand).width
+        block, left = self.b.take(key, self.multiplies)
+        stride = -(-len(n) // size)
+        rows: list[NDArray[np.uint64]] = []
+        steps = [np.full((0, len(n)), -1)]
+        nothing = np.full(len(n), engine.sign | engine.group << width, np.uint64)
+        for now in passes:
+            for row in now.rows:
+                at = k.start + row.group * engine.group + row.tags
+                steps.append(np.where(row.tags < engine.group, at, -1)[None])
+                none = np.where(row.tags == engine.group, engine.sign, 0).astype(np.uint64)
+                rows.append((row.values | none) | row.tags.astype(np.uint64) << np.uint64(width))
+            rows += [nothing] * (size - len(now.rows))
+        self.steps = np.concatenate(steps)
+        self.load(Kind.LOAD_B, left, rows, block=block, across=stride)
+        entry, left = self.map.take(key, self.multiplies)
+        if left is not None:
+            layout: Any = map_layout(size, engine.count_bits)
+            for now in passes:
+                slots, after = now.slots(size)
+                slots += [0] * (size - len(slots))
+                fields = {"window": now.window, "slots": slots, "after": after}
+                self.product.maps.append(layout.const(fields).as_value().value)
+            self.emit(kind=Kind.LOAD_MAP, multiplies_left=left, vectors=len(passes), map=entry)
+        self.fields |= {
+            "b": self._tiles(_operand(block, stride, columns=True)),
+            "tiles_k": len(passes),
+            "last_k": size,
+            "sparse": 1,
+            "map": entry,
+        }
+
+    def _tiles(self, operand: dict[str, int]) -> dict[str, int]:
+        """Return an operand that begins at the last block of its first tile."""
+        wide = self.engine.columns // self.engine.size
+        return {**operand, "block": operand["block"] + (wide - 1) * operand["across"]}
+
+    def multiply(self, m: range, n: range, *, hold: bool, **how: Any) -> None:
+        columns = self.engine.columns
+        tiles = -(-len(n) // columns)
+        self.emit(
+            kind=Kind.MULTIPLY,
+            after_loads=1,
+            multiplies_left=FREE,
+            vectors=len(m),
+            tiles_n=tiles,
+            last_n=(len(n) - 1) % columns + 1,
+            sums=len(m) * tiles,
+            hold=int(hold),
+            **{name: int(value) for name, value in how.items()},
+            **self.fields,
+        )
+        self.multiplies += 1
+        if m.start == 0:
+            self.product.order.setdefault(n.start, []).append(self.steps)
+        self.product.vectors += len(m) * tiles * self.fields["tiles_k"]
+        if not hold:
+            for column in range(n.start, n.stop, columns):
+                count = min(columns, n.stop - column)
+                self.product.places += [(row, column, count) for row in m]
+
+
+def _shape(matrix: NDArray[np.uint64], transposed: bool) -> str:
+    return "x".join(map(str, matrix.shape)) + (" transposed" if transposed else "")
+
+
+def _operand(block: int, stride: int, *, columns: bool) -> dict[str, int]:
+    """Return an operand whose inner dimension runs along its columns, or else along its rows."""
+    along, across = (stride, 1) if columns else (1, stride)
+    return {"block": block, "along": along, "across": across, "columns": int(columns)}
+
+
+def _spans(end: int, count: int) -> list[range]:
+    return [range(start, min(start + count, end)) for start in range(0, end, count)]
+
+
+def _slices(rows: range, columns: range) -> tuple[slice, slice]:
+    return slice(rows.start, rows.stop), slice(columns.start, columns.stop)
+
+
+def _cut(
+    engine: Matmul, rows: int, inner: int, width: int, *, transpose_a: bool, sparse: bool
+) -> _Cut:
+    """Return how many tiles of each dimension one command takes.
+
+    As few columns as keep the array busy, since every command is a chunk of sums; as many rows as
+    there are sums for, and all of the inner dimension if that fits.
+    """
+    size, wide = engine.size, engine.columns // engine.size
+    most = max(1, ((1 << engine.count_bits) - 1) // size)
+    tiles_m, tiles_k, tiles_n = -(-rows // size), -(-inner // size), -(-width // engine.columns)
+
+    def blocks(m: int, k: int) -> int:
+        return k * -(-m // engine.group) if transpose_a else m * -(-k // engine.group)
+
+    # With two slots, loading goes on beside computing where there is more than one chunk.
+    room = engine.b_blocks // 2 if tiles_n > 1 and engine.b_blocks >= 2 * wide else engine.b_blocks
+    m = min(tiles_m, engine.sums // size, most)
+    k = min(tiles_k, room // wide, most, *((engine.maps,) if sparse else ()))
+    while blocks(m, k) > engine.a_blocks // (1 + (m < tiles_m or k < tiles_k)) and (m, k) != (1, 1):
+        # Fewer rows until the array would have to wait for its sums, then a shorter sum.
+        if m > 1 and (m * size > engine.pipeline.latency or k == 1):
+            m = -(-m // 2)
+        else:
+            k = -(-k // 2)
+    vectors = min(rows, m * size)
+    n = -(-(engine.pipeline.latency + 8) // vectors)
+    n = 1 if sparse else min(n, tiles_n, engine.sums // vectors, room // (k * wide))
+    n = max(1, n)
+    return _Cut(m, k, n, min(blocks(m, k), engine.a_blocks), k * n * wide)
 
 
 def drive_product(
@@ -187,6 +325,7 @@ def drive_product(
             raise ValueError(f"{name} must be a matrix, not an array of shape {array.shape}")
     plain = {k: v for k, v in texts.items() if k != "mode"}
     known = ["transpose_a", "transpose_b", *engine.settings]
+    known += ["sparse"] if engine.group > 1 else []
     mode = 0
     for name in texts:
         if name not in known:
@@ -200,56 +339,11 @@ def drive_product(
     for name, value in flags.items():
         if value not in (0, 1):
             raise ValueError(f"{name} must be true or false, not {texts[name]!r}")
-    turned = {name: bool(flags.get(name)) for name in ("transpose_a", "transpose_b")}
-    product = plan_product(
-        engine, arrays["a"], arrays["b"], **turned, mode=mode, saturate=bool(flags.get("saturate"))
-    )
+    given = {name: bool(value) for name, value in flags.items()}
+    product = plan_product(engine, arrays["a"], arrays["b"], mode=mode, **given)
     return Driven(
         product.rows,
-        {"command": product.commands},
+        {"command": product.commands, "map": product.maps},
         len(product.places),
         lambda packets: list(product.assemble(packets)),
     )
-
-
-def _shape(matrix: NDArray[np.uint64], transposed: bool) -> str:
-    return "x".join(map(str, matrix.shape)) + (" transposed" if transposed else "")
-
-
-def _span(start: int, count: int, end: int) -> range:
-    return range(start, min(start + count, end))
-
-
-def _places(rows: range, across: range, columns: int) -> Iterator[tuple[int, int, int]]:
-    for column in range(across.start, across.stop, columns):
-        for row in rows:
-            yield row, column, min(columns, across.stop - column)
-
-
-def _chunks(
-    engine: Matmul, rows: int, tiles_m: int, tiles_k: int, tiles_n: int
-) -> tuple[int, int, int]:
-    """Return how many tiles of each dimension one command takes.
-
-    As few columns as keep the array busy, since every command is a chunk of sums; as many rows as
-    there are sums for, and all of the inner dimension if that fits.
-    """
-    size, wide = engine.size, engine.columns // engine.size
-    most = (1 << engine.count_bits) - 1
-    cut_m = min(tiles_m, max(1, engine.sums // size), max(1, most // size))
-    many = cut_m < tiles_m
-    # A second slot lets loading go on beside computing, where there is more than one chunk.
-    a_blocks = engine.a_blocks // 2 if many and engine.a_blocks > 1 else engine.a_blocks
-    cut_m = min(cut_m, a_blocks)
-    while cut_m > 1 and cut_m * tiles_k > a_blocks and cut_m * size > engine.pipeline.latency:
-        cut_m = -(-cut_m // 2)
-    b_blocks = (
-        engine.b_blocks // 2 if tiles_n > 1 and engine.b_blocks >= 2 * wide else engine.b_blocks
-    )
-    cut_k = min(tiles_k, a_blocks // cut_m, b_blocks // wide)
-    if cut_k < tiles_k:
-        cut_k = max(1, min(engine.a_blocks // (2 * cut_m), engine.b_blocks // (2 * wide)))
-    vectors = min(rows, cut_m * size)
-    cut_n = -(-(engine.pipeline.latency + 8) // vectors)
-    cut_n = min(cut_n, tiles_n, engine.sums // vectors, b_blocks // (cut_k * wide))
-    return cut_m, max(1, cut_k), max(1, cut_n)

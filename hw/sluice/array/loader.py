@@ -2,8 +2,8 @@
 
 from typing import Any
 
-from amaranth import Module, Signal
-from amaranth.lib import data, stream, wiring
+from amaranth import Module, Signal, Value
+from amaranth.lib import stream, wiring
 from amaranth.lib.wiring import In, Out
 
 from sluice.array.command import command_layout
@@ -18,7 +18,9 @@ class Loader(wiring.Component):
     Parameters
     ----------
     beat : Beat
-        Of ``size`` lanes.
+        Words of the scratchpad.
+    size : int
+        Rows of a block.
     blocks : int
         Of the scratchpad.
     count_bits : int
@@ -40,12 +42,12 @@ class Loader(wiring.Component):
     en: Signal
     to_block: Signal
     to_row: Signal
-    row: Any
+    row: Signal
     done: Signal
 
-    def __init__(self, *, beat: Beat, blocks: int, count_bits: int):
+    def __init__(self, *, beat: Beat, size: int, blocks: int, count_bits: int):
         self.count_bits = count_bits
-        self.levels = beat.lanes.bit_length() - 1
+        self.levels = size.bit_length() - 1
         super().__init__(
             {
                 "commands": In(stream.Signature(command_layout(count_bits))),
@@ -53,7 +55,7 @@ class Loader(wiring.Component):
                 "en": Out(1),
                 "to_block": Out(range(max(2, blocks))),
                 "to_row": Out(self.levels),
-                "row": Out(data.ArrayLayout(beat.element_width, beat.lanes)),
+                "row": Out(beat.data_bits),
                 "done": Out(1),
             }
         )
@@ -77,7 +79,7 @@ class Loader(wiring.Component):
             self.done.eq(0),
             self.to_block.eq(block),
             self.to_row.eq(row),
-            self.row.eq(self.i.payload.data),
+            self.row.eq(Value.cast(self.i.payload.data)),
         ]
         with m.If(self.commands.valid & ~busy):
             m.d.sync += [

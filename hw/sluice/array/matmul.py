@@ -11,6 +11,7 @@ from sluice.array.command import Dispatcher, Kind, command_layout
 from sluice.array.delay import Delay
 from sluice.array.loader import Loader
 from sluice.array.mac import make_mac
+from sluice.array.maps import Maps, map_layout
 from sluice.array.scratchpad import Scratchpad
 from sluice.array.systolic import SystolicArray
 from sluice.array.walk import Vectors, Weights
@@ -53,8 +54,14 @@ class Matmul(Block):
         Columns of the array, and lanes of ``o``.
     stages : int, 0..32
         Registers of an element, as far as they are of use.
+    group : int, 1 2 4 8 16, at most ``size``
+        With two or more, products can be sparse: each row of the array takes one of that many
+        elements of ``a`` in each column.
     a_blocks, b_blocks : int, 1..65536
-        Blocks of ``size`` by ``size`` elements in the scratchpads.
+        Blocks in the scratchpads: of ``size`` rows by ``size * group`` columns for ``a``, and of
+        ``size`` by ``size`` for ``b``.
+    maps : int, 1..65536
+        Passes of sparse products whose maps are held.
     sums : int, 2..65536
         Vectors of ``columns`` sums that are kept between tiles of the inner dimension.
     count_bits : int, 2..32
@@ -66,8 +73,12 @@ class Matmul(Block):
 
     Members
     -------
-    a, b : In(stream.Signature(Beat(operand, size)))
-        Rows of matrices, each a packet.
+    a : In(stream.Signature(Beat(operand, size * group)))
+    b : In(stream.Signature(Beat(operand, size)))
+        Rows of matrices, each a packet. With a group, elements of ``b`` are a ``value`` and a
+        ``tag``: its row within the group, or ``group`` where there is no weight.
+    map : In(stream.Signature(map_layout(size, count_bits)))
+        Only with a group: which groups the rows of the array work on, pass by pass.
     command : In(stream.Signature(command_layout(count_bits)))
     o : Out(stream.Signature(Beat(result, columns)))
         Of every tile of ``columns`` columns in turn, row after row. A beat is a packet.
@@ -91,6 +102,10 @@ class Matmul(Block):
     result has a place in the output queue. Sums are back in time when ``vectors`` times the tiles
     across is no less than the latency from memory to memory.
 
+    A sparse product takes as many passes as there are rows in the constrained matrices of ``b``
+    (:func:`sluice.array.sparse.compress`), by ``size``, in place of tiles. What it skips it skips
+    altogether: infinity times a zero that is not there is no NaN.
+
     Elements beyond a matrix count as ``0`` in ``a`` and as ``-0`` in ``b``, whatever lies there,
     so that they leave every sum as it is.
 
@@ -104,13 +119,12 @@ class Matmul(Block):
 
     a: stream.Interface
     b: stream.Interface
+    map: stream.Interface
     command: stream.Interface
     o: stream.Interface
     status: Any
     interval = 1
     same_packets = False
-    driven = ("command",)
-
     PARAMETERS = (
         Choice("operand", "number format of both matrices", OPERANDS),
         Choice("total", "number format of the sums", TOTALS),
@@ -118,8 +132,10 @@ class Matmul(Block):
         Int("size", "rows of the array", 2, 32),
         Int("columns", "columns of the array", 2, 128),
         Int("stages", "registers of an element", 0, 32, "cycles"),
+        Int("group", "elements of a for each row of the array", 1, 16),
         Int("a_blocks", "blocks that the scratchpad of a holds", 1, 65536, "blocks"),
         Int("b_blocks", "blocks that the scratchpad of b holds", 1, 65536, "blocks"),
+        Int("maps", "passes of sparse products whose maps are held", 1, 65536, "passes"),
         Int("sums", "vectors of sums that are kept", 2, 65536, "vectors"),
         Int("count_bits", "bits of counts and block addresses", 2, 32, "bits"),
         Modes("modes", "rounding modes to build"),
@@ -135,8 +151,10 @@ class Matmul(Block):
         size: int = 8,
         columns: int = 8,
         stages: int = 4,
+        group: int = 1,
         a_blocks: int = 64,
         b_blocks: int = 64,
+        maps: int = 64,
         sums: int = 512,
         count_bits: int = 16,
         modes: str = "nearest_even",
@@ -149,8 +167,10 @@ class Matmul(Block):
             size=size,
             columns=columns,
             stages=stages,
+            group=group,
             a_blocks=a_blocks,
             b_blocks=b_blocks,
+            maps=maps,
             sums=sums,
             count_bits=count_bits,
             modes=modes,
@@ -162,8 +182,10 @@ class Matmul(Block):
         self.size: int
         self.columns: int
         self.stages: int
+        self.group: int
         self.a_blocks: int
         self.b_blocks: int
+        self.maps: int
         self.sums: int
         self.count_bits: int
         self.modes: str
@@ -173,14 +195,22 @@ class Matmul(Block):
         if self.columns not in (self.size, 2 * self.size, 4 * self.size):
             sizes = " ".join(str(self.size * k) for k in (1, 2, 4))
             raise ValueError(f"columns must be one of {sizes}, not {self.columns}")
+        if self.group & (self.group - 1) or self.group > self.size:
+            raise ValueError(
+                f"group must be a power of two up to the size, {self.size}, not {self.group}"
+            )
         if self.sums < self.size:
             raise ValueError(f"sums must be at least the size, {self.size}, not {self.sums}")
         if self.b_blocks < self.columns // self.size:
             least = self.columns // self.size
             raise ValueError(f"b_blocks must be at least {least}, not {self.b_blocks}")
         number, summed = find_format(self.operand), find_format(self.total)
+        # What a zero may have set, and has where it stands for nothing: its sign.
+        self.sign = 1 << number.width - 1 if isinstance(number, Float) else 0
         mac = make_mac(number, summed, stages=self.stages, flush=self.flush)
-        self.array = SystolicArray(rows=self.size, columns=self.columns, mac=mac)
+        # One more than there are, which is zero: for where there is no weight.
+        lanes = self.group + 1 if self.group > 1 else 1
+        self.array = SystolicArray(rows=self.size, columns=self.columns, mac=mac, group=lanes)
         self.rounding = None
         if self.result != self.total:
             if find_format(self.result).width >= summed.width:
@@ -195,9 +225,18 @@ class Matmul(Block):
         if self.rounding and "config" in self.rounding.signature.members:
             fields = self.rounding.config.shape().members
             self.settings = tuple(name for name in ("mode", "saturate") if name in fields)
+        weight: Any = number
+        if self.group > 1:
+            weight = data.StructLayout({"value": number.width, "tag": self.group.bit_length()})
+        self.beats = {"a": Beat(number, self.size * self.group), "b": Beat(weight, self.size)}
         self.pads = {
-            "a": Scratchpad(width=number.width, size=self.size, blocks=self.a_blocks),
-            "b": Scratchpad(width=number.width, size=self.size, blocks=self.b_blocks),
+            name: Scratchpad(
+                width=beat.data_bits // self.size,
+                size=self.size,
+                blocks=getattr(self, f"{name}_blocks"),
+                chosen=name == "a" and self.group > 1,
+            )
+            for name, beat in self.beats.items()
         }
         # Elements that do not count are cleared in a register of their own.
         self.fetch = self.pads["a"].latency + 1
@@ -210,21 +249,27 @@ class Matmul(Block):
         )
         behind = self.rounding.latency if self.rounding else 0
         self.latency = 4 + self.columns + self.pipeline.latency + behind
-        self.i_beat = Beat(number, self.size)
         self.o_beat = Beat(find_format(self.result), self.columns)
         bits = {"count_bits": self.count_bits}
         commands = command_layout(self.count_bits)
-        self.vectors = Vectors(size=self.size, in_flight=self.pipeline.stages + 1, **bits)
+        self.vectors = Vectors(
+            size=self.size, group=self.group, in_flight=self.pipeline.stages + 1, **bits
+        )
         self.weights = Weights(size=self.size, columns=self.columns, **bits)
         for part in (self.array, *self.pads.values(), self.vectors, self.weights):
             # A block that is made only to be described is no mistake.
             part._MustUse__silence = True
         members: dict[str, Any] = {
-            "a": In(stream.Signature(self.i_beat)),
-            "b": In(stream.Signature(self.i_beat)),
+            **{name: In(stream.Signature(beat)) for name, beat in self.beats.items()},
+            **(
+                {"map": In(stream.Signature(map_layout(self.size, **bits)))}
+                if self.group > 1
+                else {}
+            ),
             "command": In(stream.Signature(commands)),
             "o": Out(stream.Signature(self.o_beat)),
         }
+        self.driven = ("map", "command") if self.group > 1 else ("command",)
         if self.rounding:
             members["status"] = Out(self.rounding.status.shape())
         super().__init__(members)
@@ -264,10 +309,16 @@ class Matmul(Block):
             m.d.sync += waiting.eq(0)
 
         m.submodules.array = array = self.array
-        number: Any = find_format(self.operand)
-        minus_zero = 1 << number.width - 1 if isinstance(number, Float) else 0
-        self._add_read(m, "a", vectors, vectors.ragged_k, vectors.command.last_k, array.x, 0)
-        self._add_read(m, "b", weights, weights.ragged, weights.last, array.w, minus_zero)
+        if self.group > 1:
+            self._add_map(m, dispatcher.o[Kind.LOAD_MAP], dispatcher.loaded[Kind.LOAD_MAP])
+            self._add_groups(m)
+        else:
+            m.d.comb += dispatcher.o[Kind.LOAD_MAP].ready.eq(1)
+            m.d.comb += dispatcher.loaded[Kind.LOAD_MAP].eq(dispatcher.o[Kind.LOAD_MAP].valid)
+            x = self._read(m, "a", vectors)
+            self._clear(m, "x", vectors.ragged_k, vectors.command.last_k, x, 0, array.x)
+            w = self._read(m, "b", weights)
+            self._clear(m, "w", weights.ragged, weights.last, w, self.sign, array.w)
         for name, flag in (
             ("swap", vectors.swap),
             ("load", weights.load),
@@ -282,7 +333,10 @@ class Matmul(Block):
         pad = self.pads[name]
         m.submodules[f"pad_{name}"] = pad
         m.submodules[f"loader_{name}"] = loader = Loader(
-            beat=self.i_beat, blocks=pad.blocks, count_bits=self.count_bits
+            beat=self.beats[name],
+            size=self.size,
+            blocks=pad.blocks,
+            count_bits=self.count_bits,
         )
         wiring.connect(m, commands, loader.commands)
         wiring.connect(m, wiring.flipped(getattr(self, name)), loader.i)
@@ -290,26 +344,66 @@ class Matmul(Block):
             pad.en.eq(loader.en),
             pad.to_block.eq(loader.to_block),
             pad.to_row.eq(loader.to_row),
-            pad.row.eq(loader.row),
+            Value.cast(pad.row).eq(loader.row),
             loaded.eq(loader.done),
         ]
 
-    def _add_read(
-        self, m: Module, name: str, walk: Any, ragged: Value, last: Value, to: Any, unused: int
-    ) -> None:
-        """Read scratchpad ``name``; elements beyond the matrix are ``unused``."""
+    def _add_map(self, m: Module, commands: Any, loaded: Value) -> None:
+        """Keep the maps of sparse products."""
+        bits = self.count_bits
+        m.submodules.maps = maps = Maps(size=self.size, entries=self.maps, count_bits=bits)
+        wiring.connect(m, commands, maps.commands)
+        wiring.connect(m, wiring.flipped(self.map), maps.i)
+        m.d.comb += [
+            loaded.eq(maps.done),
+            maps.at.eq(self.vectors.entry_at),
+            self.vectors.entry.eq(maps.o),
+        ]
+
+    def _read(self, m: Module, name: str, walk: Any) -> list[Value]:
+        """Return what is read of scratchpad ``name``, lane by lane."""
         pad = self.pads[name]
         m.d.comb += [
             pad.block.eq(walk.block),
             pad.index.eq(walk.index),
             pad.across.eq(walk.across),
         ]
+        return [Value.cast(lane) for lane in pad.o]
+
+    def _clear(
+        self, m: Module, name: str, ragged: Value, last: Value, lanes: Any, unused: int, to: Any
+    ) -> None:
+        """Take the elements beyond the matrix for ``unused``."""
         use = Cat(~ragged | (last > r) for r in range(self.size))
         use = _later(m, f"use_{name}", use, self.fetch - 1)
-        for r in range(self.size):
-            kept = Signal.like(Value.cast(to[r]), name=f"{name}_{r}", reset_less=True)
-            m.d.sync += kept.eq(Mux(use[r], pad.o[r], unused))
-            m.d.comb += to[r].eq(kept)
+        for r, lane in enumerate(lanes):
+            kept = Signal(len(lane), name=f"{name}_{r}", reset_less=True)
+            m.d.sync += kept.eq(Mux(use[r], lane, unused))
+            m.d.comb += Value.cast(to[r]).eq(kept)
+
+    def _add_groups(self, m: Module) -> None:
+        """Bring groups to the rows of the array, and weights with tags."""
+        vectors, weights, array = self.vectors, self.weights, self.array
+        width = len(Value.cast(array.w)) // self.size
+        pad = self.pads["a"]
+        m.d.comb += [pad.slots.eq(vectors.slots), pad.after.eq(vectors.after)]
+        side = _later(m, "pick", Cat(vectors.across, vectors.pick), self.fetch - 1)
+        for r, lane in enumerate(self._read(m, "a", vectors)):
+            # A vector along a column has one element of each group, for whatever tag there is.
+            element = lane.word_select(side[1:], width)
+            kept = Signal(len(lane), name=f"x_{r}", reset_less=True)
+            m.d.sync += kept.eq(Mux(side[0], element.replicate(self.group), lane))
+            m.d.comb += Value.cast(array.x[r]).eq(kept)
+        # Where there is no weight, that of zero; and else the place in the group, if it is plain.
+        none = self.sign | self.group << width
+        lanes = []
+        sparse = _later(m, "sparse", weights.sparse, self.fetch - 1)
+        for r, lane in enumerate(self._read(m, "b", weights)):
+            lanes.append(Cat(lane[:width], Mux(sparse, lane[width:], r % self.group)))
+        both = [Signal(len(lane), name=f"weight_{r}") for r, lane in enumerate(lanes)]
+        self._clear(m, "w", weights.ragged, weights.last, lanes, none, both)
+        for r, lane in enumerate(both):
+            m.d.comb += [array.w[r].eq(lane[:width]), array.tag[r].eq(lane[width:])]
 
     def _add_sums(self, m: Module, vectors: Vectors) -> None:
         """Bring sums to the array and back, and results to the output."""

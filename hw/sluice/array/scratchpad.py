@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from typing import Any
 
-from amaranth import Module, Mux, Signal, Value
+from amaranth import Cat, Module, Mux, Signal, Value
 from amaranth.lib import data, memory, wiring
 from amaranth.lib.wiring import In, Out
 
@@ -27,6 +27,9 @@ class Scratchpad(wiring.Component):
         Banks.
     blocks : int, >= 1
         Blocks held, ``size * size * width`` bits each.
+    chosen : bool
+        Lane ``k`` of a row is its element ``slots[k]``, of ``block`` or, where ``after`` says so
+        of the element, of the block behind it.
 
     Members
     -------
@@ -37,6 +40,8 @@ class Scratchpad(wiring.Component):
     row : In(ArrayLayout(width, size))
     block, index, across : In
         What is read: row ``index`` of ``block``, or column ``index`` where ``across`` is set.
+    slots, after : In(ArrayLayout(range(size), size)), In(size)
+        Only if ``chosen``.
     o : Out(ArrayLayout(width, size))
         The row or column, ``latency`` cycles later.
 
@@ -53,13 +58,19 @@ class Scratchpad(wiring.Component):
     block: Signal
     index: Signal
     across: Signal
+    slots: Any
+    after: Signal
     o: Any
 
-    def __init__(self, *, width: int, size: int, blocks: int):
-        self.width, self.size, self.blocks = width, size, blocks
+    def __init__(self, *, width: int, size: int, blocks: int, chosen: bool = False):
+        self.width, self.size, self.blocks, self.chosen = width, size, blocks, chosen
         self.levels = size.bit_length() - 1
         self.latency = 2 + -(-self.levels // _LEVELS)
         vector = data.ArrayLayout(width, size)
+        choice: dict[str, Any] = {
+            "slots": In(data.ArrayLayout(self.levels, size)),
+            "after": In(size),
+        }
         super().__init__(
             {
                 "en": In(1),
@@ -70,42 +81,63 @@ class Scratchpad(wiring.Component):
                 "index": In(self.levels),
                 "across": In(1),
                 "o": Out(vector),
+                **(choice if chosen else {}),
             }
         )
 
     def elaborate(self, platform: Any) -> Module:
         m = Module()
         size = self.size
-        at: Value = self.index
-        for k in range(2):
-            later = Signal(self.levels, name=f"index_{k + 1}", reset_less=True)
-            m.d.sync += later.eq(at)
-            at = later
+        behind = rotate(m, "after", list(self.after), -self.index) if self.chosen else None
         # Element j goes to bank j + i, so that bank b gets element b - i.
-        turned = rotate(m, "write", list(self.row), -self.to_row, register=False)
+        turned = rotate(m, "write", list(self.row), -self.to_row)
         lanes: list[Value] = []
         for b in range(size):
             store = memory.Memory(shape=self.width, depth=max(2, self.blocks) * size, init=[])
             m.submodules[f"bank_{b}"] = store
             write, read = store.write_port(), store.read_port()
             word = Mux(self.across, (b - self.index)[: self.levels], self.index)
+            block: Value = self.block
+            if behind is not None:
+                block = Mux(self.across, block, (block + behind[b])[: len(block)])
             kept = Signal(self.width, name=f"bank_{b}_o", reset_less=True)
             m.d.comb += [
                 write.en.eq(self.en),
                 write.addr.eq((self.to_block << self.levels) | self.to_row),
                 write.data.eq(turned[b]),
-                read.addr.eq((self.block << self.levels) | word),
+                read.addr.eq((block << self.levels) | word),
             ]
             m.d.sync += kept.eq(read.data)
             lanes.append(kept)
-        lanes = rotate(m, "read", lanes, at)
-        for lane, value in zip(self.o, lanes, strict=True):
-            m.d.comb += lane.eq(value)
+        for k, value in enumerate(self._turn_back(m, lanes)):
+            m.d.comb += self.o[k].eq(value)
         return m
+
+    def _turn_back(self, m: Module, lanes: list[Value]) -> list[Value]:
+        """Return the lanes of what was read, of which element ``j`` is in bank ``j + index``."""
+        if not self.chosen:
+            at = _later(m, "index", self.index, 2)
+            return rotate(m, "read", lanes, at, register=True)
+        found: list[Value] = []
+        for k in range(self.size):
+            # Rows are chosen from, columns are not.
+            slot = Mux(self.across, k, self.slots[k]) + self.index
+            bank = _later(m, f"slot_{k}", slot[: self.levels], 2)
+            lane: Value = Cat(lanes).word_select(bank, self.width)
+            found.append(_later(m, f"lane_{k}", lane, self.latency - 2))
+        return found
+
+
+def _later(m: Module, name: str, value: Value, cycles: int) -> Value:
+    for k in range(cycles):
+        later = Signal(len(value), name=f"{name}_{k + 1}", reset_less=True)
+        m.d.sync += later.eq(value)
+        value = later
+    return value
 
 
 def rotate(
-    m: Module, name: str, lanes: Sequence[Value], by: Value, *, register: bool = True
+    m: Module, name: str, lanes: Sequence[Value], by: Value, *, register: bool = False
 ) -> list[Value]:
     """Return lanes of which lane ``k`` is lane ``k + by``, with registers between some levels."""
     found: list[Value] = [Value.cast(lane) for lane in lanes]

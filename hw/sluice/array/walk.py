@@ -2,11 +2,12 @@
 
 from typing import Any
 
-from amaranth import Module, Mux, Signal, Value
+from amaranth import Cat, Const, Module, Mux, Signal, Value
 from amaranth.lib import stream, wiring
 from amaranth.lib.wiring import In, Out
 
 from sluice.array.command import command_layout
+from sluice.array.maps import map_layout
 
 __all__ = ["Vectors", "Weights"]
 
@@ -28,6 +29,8 @@ class Weights(wiring.Component):
         To the scratchpad.
     ragged, last : Out(1), Out(8)
         Only some of the rows are in use, namely ``last``.
+    sparse : Out(1)
+        Weights have tags.
     loaded : Out(1)
         With the last column that is read of a tile.
     """
@@ -41,6 +44,7 @@ class Weights(wiring.Component):
     across: Signal
     ragged: Signal
     last: Signal
+    sparse: Signal
     loaded: Signal
 
     def __init__(self, *, size: int, columns: int, count_bits: int):
@@ -64,6 +68,7 @@ class Weights(wiring.Component):
                 "across": Out(1),
                 "ragged": Out(1),
                 "last": Out(8),
+                "sparse": Out(1),
                 "loaded": Out(1),
             }
         )
@@ -72,6 +77,7 @@ class Weights(wiring.Component):
         m = Module()
         command = self.commands.payload
         running, last, reads = Signal(), self.last_k, self.reads
+        sparse = Signal()
         b: Any = Signal(command.b.shape())
         column = Signal(range(self.columns))
         bits, left_k, left_n = self.count_bits, self.left_k, self.left_n
@@ -97,6 +103,7 @@ class Weights(wiring.Component):
             self.across.eq(b.columns),
             self.ragged.eq(left_k == 1),
             self.last.eq(last),
+            self.sparse.eq(sparse),
         ]
         with m.If(reads):
             m.d.sync += column.eq(Mux(ends, self.columns - 1, column - 1))
@@ -116,6 +123,7 @@ class Weights(wiring.Component):
                 running.eq(1),
                 b.eq(command.b),
                 last.eq(command.last_k),
+                sparse.eq(command.sparse),
                 column.eq(self.columns - 1),
                 left_k.eq(command.tiles_k),
                 tiles_n.eq(command.tiles_n),
@@ -136,8 +144,12 @@ class Vectors(wiring.Component):
     Parameters
     ----------
     size : int
+    group : int
+        Elements of ``a`` that are read together, a power of two up to ``size``.
     in_flight : int
         Vectors that can be between here and the sums.
+    count_bits : int
+        Of the commands.
 
     Members
     -------
@@ -148,6 +160,8 @@ class Vectors(wiring.Component):
         There is a place for a result.
     back : In(1)
         Sums of a vector have been written, or have left.
+    entry, entry_at : In(map_layout(size, count_bits)), Out(count_bits)
+        Of the map: what is there, a cycle later.
     takes : Out(1)
         The first vector of a tile is read.
     reads : Out(1)
@@ -160,6 +174,10 @@ class Vectors(wiring.Component):
         A cycle later, with what is read.
     block, index, across : Out
         To the scratchpad.
+    slots, after : Out
+        To the scratchpad as well: which group each row of the array works on.
+    pick : Out(range(group))
+        Which element of a column's group it is.
     ragged_k, ragged_n : Out(1)
         Only some rows, or columns, of the tile are in use.
     ends : Out(1)
@@ -174,6 +192,8 @@ class Vectors(wiring.Component):
     loaded: Signal
     room: Signal
     back: Signal
+    entry: Any
+    entry_at: Signal
     takes: Signal
     reads: Signal
     leaves: Signal
@@ -183,6 +203,9 @@ class Vectors(wiring.Component):
     block: Signal
     index: Signal
     across: Signal
+    slots: Any
+    after: Signal
+    pick: Signal
     ragged_k: Signal
     ragged_n: Signal
     ends: Signal
@@ -190,11 +213,13 @@ class Vectors(wiring.Component):
     holds: Signal
     command: Any
 
-    def __init__(self, *, size: int, in_flight: int, count_bits: int):
-        self.count_bits = count_bits
+    def __init__(self, *, size: int, group: int, in_flight: int, count_bits: int):
+        self.size, self.count_bits = size, count_bits
+        self.parts = group.bit_length() - 1
         # Tiles that are left: along the inner dimension, and across the columns.
         self.left_k, self.left_n = (Signal(count_bits, name=n) for n in ("left_k", "left_n"))
         self.levels, self.in_flight = size.bit_length() - 1, in_flight
+        entry = map_layout(size, count_bits)
         # The command under way.
         self.now: Any = Signal(command_layout(count_bits), name="now")
         flags = (
@@ -207,6 +232,11 @@ class Vectors(wiring.Component):
                 "loaded": In(1),
                 "room": In(1),
                 "back": In(1),
+                "entry": In(entry),
+                "entry_at": Out(count_bits),
+                "slots": Out(entry.members["slots"]),
+                "after": Out(size),
+                "pick": Out(self.parts),
                 "block": Out(count_bits),
                 "index": Out(self.levels),
                 "command": Out(command_layout(count_bits)),
@@ -218,13 +248,17 @@ class Vectors(wiring.Component):
         m = Module()
         given = self.commands.payload
         now = self.now
+        chosen: Any = Signal(self.entry.shape())
         running, first = Signal(), Signal()
         bits, left_k, left_n = self.count_bits, self.left_k, self.left_n
         left_m = Signal(bits)
-        low = Signal(self.levels)
+        # Of the vector, within a block; of the tile, within the elements of a row of a block.
+        low, part = Signal(self.levels + self.parts), Signal(self.parts)
         pointer, along = Signal(bits), Signal(bits)
         # Of the first vector of a round, and of every one in the first round.
         head, opening = Signal(), Signal()
+        # Cycles until the first entry of the map is there.
+        fetching = Signal(2)
         begins_round, ends_tile, ends_round, holds = Signal(), Signal(), Signal(), Signal()
         flying = Signal(range(self.in_flight + 1))
         clear, none = Signal(), Signal(init=1)
@@ -243,7 +277,7 @@ class Vectors(wiring.Component):
             self.reads.eq(running & (~first | self.loaded) & ~waits & (holds | self.room)),
             self.takes.eq(self.reads & first),
             self.done.eq(self.reads & ends_round & (left_k == 1)),
-            self.commands.ready.eq(~running | self.done),
+            self.commands.ready.eq(~(running | fetching.any()) | self.done),
         ]
         # A count that is one behind delays, but allows nothing; so it may leave out what returns.
         fewer = [(flying + k) < now.sums for k in range(2)]
@@ -256,8 +290,9 @@ class Vectors(wiring.Component):
             self.valid.eq(self.reads),
             self.swap.eq(self.takes),
             self.block.eq(pointer),
-            self.index.eq(low),
+            self.index.eq(Mux(now.a.columns, low[self.parts :], low[: self.levels])),
             self.across.eq(now.a.columns),
+            self.pick.eq(low[: self.parts]),
             self.ragged_k.eq(left_k == 1),
             self.ragged_n.eq(left_n == 1),
             self.ends.eq(ends_round),
@@ -265,22 +300,37 @@ class Vectors(wiring.Component):
             self.holds.eq(holds),
             self.command.eq(now),
         ]
+        for r in range(self.size):
+            # Element ``r`` of the tile is in this group, if groups are in their order.
+            plain = Cat(Const(r, self.levels), part)[self.parts :]
+            m.d.sync += self.slots[r].eq(Mux(now.sparse, chosen.slots[r], plain))
+        m.d.sync += self.after.eq(Mux(now.sparse, chosen.after, 0))
         with m.If(self.reads):
             m.d.sync += [left_m.eq(left_m - 1), low.eq(low + 1), first.eq(0)]
-            with m.If(low == (1 << self.levels) - 1):
+            ends_block = low[: self.levels] == self.size - 1
+            ends_column = low == (self.size << self.parts) - 1
+            with m.If(Mux(now.a.columns, ends_column, ends_block)):
                 m.d.sync += pointer.eq(pointer + now.a.across)
             with m.If(ends_tile):
                 m.d.sync += [left_m.eq(now.vectors), left_n.eq(left_n - 1), head.eq(0)]
                 m.d.sync += [low.eq(0), pointer.eq(along), first.eq(1)]
             with m.If(ends_round):
-                following: Value = along + now.a.along
+                # A row of a block has the elements of several tiles; a column, those of one.
+                on = now.a.columns | (part == (1 << self.parts) - 1)
+                following: Value = along + Mux(on, now.a.along, 0)
+                begin = Mux(now.sparse, now.a.block + self.entry.window, following)
                 m.d.sync += [left_n.eq(now.tiles_n), left_k.eq(left_k - 1), head.eq(1)]
-                m.d.sync += [pointer.eq(following), along.eq(following), opening.eq(0)]
+                m.d.sync += [pointer.eq(begin), along.eq(begin), opening.eq(0)]
+                m.d.sync += [part.eq(part + 1), self.entry_at.eq(self.entry_at + 1)]
+                m.d.sync += chosen.eq(self.entry)
         with m.If(self.done):
             m.d.sync += running.eq(0)
         with m.If(self.commands.valid & self.commands.ready):
             m.d.sync += [
-                running.eq(1),
+                running.eq(~given.sparse),
+                fetching.eq(Mux(given.sparse, 2, 0)),
+                self.entry_at.eq(given.map),
+                part.eq(0),
                 now.eq(given),
                 left_m.eq(given.vectors),
                 left_n.eq(given.tiles_n),
@@ -292,4 +342,10 @@ class Vectors(wiring.Component):
                 pointer.eq(given.a.block),
                 along.eq(given.a.block),
             ]
+        with m.If(fetching == 2):
+            m.d.sync += [fetching.eq(1), self.entry_at.eq(self.entry_at + 1)]
+        with m.If(fetching == 1):
+            begin = now.a.block + self.entry.window
+            m.d.sync += [fetching.eq(0), running.eq(1), chosen.eq(self.entry)]
+            m.d.sync += [pointer.eq(begin), along.eq(begin)]
         return m

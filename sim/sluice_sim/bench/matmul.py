@@ -15,7 +15,7 @@ from sluice_sim.golden.array import multiply_matrices
 from sluice_sim.golden.formats import FloatFormat, find_format
 from sluice_sim.golden.rounding import MODES
 
-__all__ = ["MatmulBench", "matrix_words"]
+__all__ = ["MatmulBench", "matrix_words", "order_of"]
 
 
 def matrix_words(name: str, rng: np.random.Generator, shape: tuple[int, ...]) -> NDArray[np.uint64]:
@@ -34,6 +34,15 @@ def matrix_words(name: str, rng: np.random.Generator, shape: tuple[int, ...]) ->
         least = np.uint64(1 << number.width - 1)
         found = np.where(rng.random(count) < 0.2, least, found)
     return found.reshape(shape)
+
+
+def order_of(product: Product) -> NDArray[np.int64]:
+    """Return the order in which the sums of each column grow, (steps, N)."""
+    parts = [np.concatenate(steps) for _, steps in sorted(product.order.items())]
+    longest = max(len(part) for part in parts)
+    return np.concatenate(
+        [np.pad(p, ((0, longest - len(p)), (0, 0)), constant_values=-1) for p in parts], axis=1
+    )
 
 
 class MatmulBench(Bench):
@@ -57,13 +66,16 @@ class MatmulBench(Bench):
         products: list[tuple[Product, NDArray[np.uint64]]] = []
         for shape in self.shapes_of(kind, rng):
             products.append(self.product(rng, shape, special=kind == "extremes"))
-        streams: dict[str, list[Word]] = {"a": [], "b": [], "command": []}
+        streams: dict[str, list[Word]] = {"a": [], "b": []}
+        streams |= {name: [] for name in made.driven}
         expected: list[int] = []
         for product, y in products:
             for name in "ab":
                 for row in product.rows[name]:
-                    streams[name] += map(Word, beats(made.i_beat, row.tolist()))
+                    streams[name] += map(Word, beats(made.beats[name], row.tolist()))
             streams["command"] += map(Word, product.commands)
+            if product.maps:
+                streams["map"] += map(Word, product.maps)
             for row, column, count in product.places:
                 values = y[row, column : column + count].tolist()
                 expected.append(pack(made.o_beat, values, last=True))
@@ -93,6 +105,9 @@ class MatmulBench(Bench):
         m, k, n = shape
         a = matrix_words(made.operand, rng, (m, k))
         b = matrix_words(made.operand, rng, (k, n))
+        sparse = made.group > 1 and bool(rng.random() < 0.7)
+        if sparse:
+            b = np.where(rng.random(b.shape) < rng.choice([0.5, 0.8, 0.95, 1.0]), 0, b)
         number = find_format(made.operand)
         if special and isinstance(number, FloatFormat):
             a = float_words(number, rng, a.size).reshape(a.shape)
@@ -105,10 +120,12 @@ class MatmulBench(Bench):
             b.T if turned[1] else b,
             transpose_a=turned[0],
             transpose_b=turned[1],
+            sparse=sparse,
             mode=MODES.index(mode),
             saturate=saturate,
         )
-        y = multiply_matrices(a, b, **self.formats, mode=mode, saturate=saturate)
+        order = order_of(product)
+        y = multiply_matrices(a, b, **self.formats, mode=mode, saturate=saturate, order=order)
         return product, y
 
     def signals(self, results: Iterable[NDArray[np.uint64]]) -> dict[str, int]:
@@ -140,8 +157,8 @@ class MatmulBench(Bench):
         ]
         y = multiply_matrices(a[-size:], b, **self.formats)
         inputs = {
-            "a": [Word(w) for row in a for w in beats(made.i_beat, row.tolist())],
-            "b": [Word(w) for row in b for w in beats(made.i_beat, row.tolist())],
+            "a": [Word(w) for row in a for w in beats(made.beats["a"], row.tolist())],
+            "b": [Word(w) for row in b for w in beats(made.beats["b"], row.tolist())],
             "command": [Word(encode_command(made.count_bits, **c)) for c in commands],
         }
         return Scenario(inputs, {"o": [pack(made.o_beat, r.tolist(), last=True) for r in y]})

@@ -113,6 +113,7 @@ def multiply_matrices(
     flush: bool = False,
     mode: str = "nearest_even",
     saturate: bool = False,
+    order: ArrayLike | None = None,
 ) -> NDArray[np.uint64]:
     """Return ``a b`` in bit patterns, as the matrix-product engine rounds it.
 
@@ -126,14 +127,30 @@ def multiply_matrices(
         The format that sums are rounded to once, at the end; ``total`` leaves them.
     mode, saturate
         See :func:`sluice_sim.golden.rounding.round_bits`.
+    order : array of integers, (S, N), optional
+        Which elements of the inner dimension are added, step by step, to the sums of each column,
+        where not all are or not in their order; -1 adds nothing.
 
     Returns
     -------
     array of uint64, (M, N)
     """
     x, w = np.asarray(a), np.asarray(b)
-    zero = np.zeros((len(x), w.shape[1]), np.uint64)
-    sums = multiply_tile(x, w, zero, operand=operand, total=total, flush=flush)
+    sums = np.zeros((len(x), w.shape[1]), np.uint64)
+    if order is None:
+        sums = multiply_tile(x, w, sums, operand=operand, total=total, flush=flush)
+    else:
+        for step in np.asarray(order):
+            at = np.flatnonzero(step >= 0)
+            chosen, weights = x[:, step[at]], w[step[at], at]
+            sums[:, at] = _multiply(
+                chosen[:, None],
+                weights[None],
+                sums[:, at],
+                operand=operand,
+                total=total,
+                flush=flush,
+            )
     if result == total:
         return sums
     rounded = round_bits(
