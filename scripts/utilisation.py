@@ -2,8 +2,8 @@
 
 Multiplies random matrices in the simulated netlist, checks the results, and counts cycles from the
 first multiplication that begins to the last result: weight loads, first fill and drain are among
-them. Prints a table, and keeps it in docs/data/utilisation.json and between the markers of
-docs/array.md.
+them. Prints tables of dense and of sparse products, and keeps them in docs/data/utilisation.json
+and between the markers of docs/array.md.
 """
 
 import argparse
@@ -14,22 +14,23 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 ROOT = Path(__file__).resolve().parents[1]
 sys.path[:0] = [str(ROOT / part) for part in ("hw", "sim", "boards")]
 
 from sluice.array import Kind, Matmul  # noqa: E402
 from sluice.array.command import command_layout  # noqa: E402
-from sluice.array.driver import plan_product  # noqa: E402
+from sluice.array.driver import Product, plan_product  # noqa: E402
+from sluice.array.sparse import depths  # noqa: E402
 from sluice.files import keep_json, replaced_file  # noqa: E402
 from sluice.tensors import beats_of, rows_of  # noqa: E402
-from sluice_sim.bench.matmul import matrix_words  # noqa: E402
+from sluice_sim.bench.matmul import matrix_words, order_of  # noqa: E402
 from sluice_sim.golden.array import multiply_matrices  # noqa: E402
 from sluice_sim.play import play  # noqa: E402
 
 JSON_FILE = ROOT / "docs/data/utilisation.json"
 PAGE = ROOT / "docs/array.md"
-BEGIN, END = "<!-- utilisation: begin -->", "<!-- utilisation: end -->"
 
 INT8: dict[str, Any] = {"operand": "int8", "total": "int32", "result": "int32", "stages": 4}
 BF16: dict[str, Any] = {"operand": "bf16", "total": "fp32", "result": "bf16", "stages": 16}
@@ -44,8 +45,36 @@ CASES: tuple[tuple[str, dict[str, Any], int, tuple[int, int, int]], ...] = (
 )
 
 
+# Of a sparse product: M, K, N, and the array's size.
+SPARSE = (64, 128, 64, 4)
+ZEROS, GROUPS = (50, 75, 90, 95), (4, 8, 16)
+
+
+def multiply(
+    engine: Matmul, a: NDArray[np.uint64], b: NDArray[np.uint64], **how: Any
+) -> tuple[Product, int, int]:
+    """Return the plan of a product, its cycles, and its cycles with loading."""
+    product = plan_product(engine, a, b, **how)
+    inputs = {
+        name: [word for row in product.rows[name] for word in beats_of(row, engine.beats[name])]
+        for name in "ab"
+    }
+    inputs |= {"command": product.commands, "map": product.maps}
+    limit = 4 * product.vectors + sum(map(len, inputs.values())) + 10000
+    played = play(engine, inputs, {"o": len(product.places)}, limit=limit)
+    formats = {name: getattr(engine, name) for name in ("operand", "total", "result")}
+    y = product.assemble(rows_of(played.words["o"], engine.o_beat))
+    if not (y == multiply_matrices(a, b, **formats, order=order_of(product))).all():
+        raise SystemExit(f"{engine.spelled}: the product is wrong")
+    layout: Any = command_layout(engine.count_bits)
+    kinds = [layout.from_bits(c).kind for c in product.commands]
+    end = int(played["o"][-1]) + 1
+    cycles = end - int(played["command"][kinds.index(Kind.MULTIPLY)])
+    return product, cycles, end - int(min(played["a"][0], played["b"][0]))
+
+
 def measure(made: dict[str, Any], size: int, shape: tuple[int, int, int]) -> dict[str, Any]:
-    """Return the cycles of one product, with both matrices in the scratchpads."""
+    """Return the cycles of one dense product, with both matrices in the scratchpads."""
     m, k, n = shape
 
     def blocks(rows: int, columns: int) -> int:
@@ -61,23 +90,7 @@ def measure(made: dict[str, Any], size: int, shape: tuple[int, int, int]) -> dic
     )
     rng = np.random.default_rng(1)
     a, b = matrix_words(made["operand"], rng, (m, k)), matrix_words(made["operand"], rng, (k, n))
-    product = plan_product(engine, a, b)
-    inputs = {
-        name: [word for row in product.rows[name] for word in beats_of(row, engine.beats[name])]
-        for name in "ab"
-    }
-    inputs["command"] = product.commands
-    limit = 2 * product.vectors + sum(map(len, inputs.values())) + 10000
-    played = play(engine, inputs, {"o": len(product.places)}, limit=limit)
-    formats = {name: made[name] for name in ("operand", "total", "result")}
-    y = product.assemble(rows_of(played.words["o"], engine.o_beat))
-    if not (y == multiply_matrices(a, b, **formats)).all():
-        raise SystemExit(f"{made} {shape}: the product is wrong")
-    layout: Any = command_layout(engine.count_bits)
-    kinds = [layout.from_bits(c).kind for c in product.commands]
-    end = int(played["o"][-1]) + 1
-    cycles = end - int(played["command"][kinds.index(Kind.MULTIPLY)])
-    whole = end - int(min(played["a"][0], played["b"][0]))
+    product, cycles, whole = multiply(engine, a, b)
     ideal = m * k * n / size / engine.columns
     return {
         "shape": list(shape),
@@ -88,6 +101,39 @@ def measure(made: dict[str, Any], size: int, shape: tuple[int, int, int]) -> dic
         "bound": ideal / product.vectors,
         "with loading": ideal / whole,
         "latency": engine.pipeline.latency,
+    }
+
+
+def measure_sparse(zeros: int, group: int) -> dict[str, Any]:
+    """Return the cycles of one sparse product, all columns compressed as one."""
+    m, k, n, size = SPARSE
+    tiles = n // size
+    engine = Matmul(
+        size=size,
+        columns=size,
+        group=group,
+        a_blocks=m // size * -(-k // (size * group)),
+        b_blocks=k * n // size**2,
+        maps=k // size,
+        sums=m * tiles,
+    )
+    rng = np.random.default_rng(1)
+    a, b = matrix_words("int8", rng, (m, k)), rng.integers(1, 256, (k, n)).astype(np.uint64)
+    b[rng.random(b.shape) < zeros / 100] = 0
+    _, dense, _ = multiply(engine, a, b, together=tiles)
+    product, cycles, _ = multiply(engine, a, b, sparse=True, together=tiles)
+    _, narrow, _ = multiply(engine, a, b, sparse=True)
+    rows = sum(depths(b, group))
+    return {
+        "zeros": zeros,
+        "group": group,
+        "dense": dense,
+        "cycles": cycles,
+        "passes": product.vectors // (m * tiles),
+        "rows": rows,
+        "speed-up": dense / cycles,
+        "rows saved": max(1.0, k / rows),
+        "tile by tile": dense / narrow,
     }
 
 
@@ -108,29 +154,52 @@ def table(results: dict[str, dict[str, Any]]) -> str:
     return "\n".join(lines)
 
 
+def sparse_table(results: dict[str, dict[str, Any]]) -> str:
+    """Return the speed-up of sparse products as a table in Markdown."""
+    heads = "".join(f" G={g} | rows | by tile |" for g in GROUPS)
+    lines = [f"| zeros |{heads}", f"| --- |{' --- |' * 3 * len(GROUPS)}"]
+    for zeros in ZEROS:
+        cells = ""
+        for group in GROUPS:
+            r = results[f"sparse {zeros} % G={group}"]
+            cells += f" {r['speed-up']:.2f} | {r['rows saved']:.2f} | {r['tile by tile']:.2f} |"
+        lines.append(f"| {zeros} % |{cells}")
+    return "\n".join(lines)
+
+
 def main() -> None:
     """Measure, print, and keep."""
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0] if __doc__ else "")
-    parser.add_argument("--only", help="such as 'int8 64x64x64'")
+    parser.add_argument("--only", help="such as 'int8 64x64x64', or sparse")
     only = parser.parse_args().only
     results = json.loads(JSON_FILE.read_text()) if JSON_FILE.exists() else {}
     names = [f"{name} {'x'.join(map(str, shape))}" for name, _, _, shape in CASES]
-    if only and only not in names:
-        print(f"no case {only!r}: there are {', '.join(names)}", file=sys.stderr)
+    if only and only not in (*names, "sparse"):
+        print(f"no case {only!r}: there are {', '.join(names)}, sparse", file=sys.stderr)
         raise SystemExit(2)
     for name, (_, made, size, shape) in zip(names, CASES, strict=True):
         if only in (None, name):
             start = time.monotonic()
             results[name] = measure(made, size, shape)
             print(f"{name}: {results[name]} in {time.monotonic() - start:.0f} s", flush=True)
-    results = {name: results[name] for name in names if name in results}
-    print(table(results))
-    JSON_FILE.parent.mkdir(exist_ok=True)
+    sparse = [(zeros, group) for zeros in ZEROS for group in GROUPS]
+    for zeros, group in sparse:
+        if only in (None, "sparse"):
+            name = f"sparse {zeros} % G={group}"
+            results[name] = measure_sparse(zeros, group)
+            print(f"{name}: {results[name]}", flush=True)
     keep_json(JSON_FILE, results)
+    tables = [table({name: results[name] for name in names if name in results})]
+    if f"sparse {ZEROS[-1]} % G={GROUPS[-1]}" in results:
+        tables.append(sparse_table(results))
+    print("\n\n".join(tables))
     text = PAGE.read_text()
-    head, tail = text.split(BEGIN)[0], text.split(END)[1]
+    for k, shown in enumerate(tables):
+        begin, end = (f"<!-- utilisation {k + 1}: {word} -->" for word in ("begin", "end"))
+        head, tail = text.split(begin)[0], text.split(end)[1]
+        text = f"{head}{begin}\n\n{shown}\n\n{end}{tail}"
     with replaced_file(PAGE) as partial:
-        partial.write_text(f"{head}{BEGIN}\n\n{table(results)}\n\n{END}{tail}")
+        partial.write_text(text)
 
 
 if __name__ == "__main__":

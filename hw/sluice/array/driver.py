@@ -67,6 +67,7 @@ def plan_product(
     transpose_a: bool = False,
     transpose_b: bool = False,
     sparse: bool = False,
+    together: int = 1,
     mode: int = 0,
     saturate: bool = False,
 ) -> Product:
@@ -74,7 +75,8 @@ def plan_product(
 
     Both are sent as they lie. A matrix that does not fit is sent in chunks, as often as it takes.
     With ``sparse``, ``b`` is sent compressed wherever that takes fewer passes; ``a`` must then lie
-    straight, and is multiplied densely if it does not.
+    straight, and is multiplied densely if it does not. ``together`` tiles of columns are compressed
+    as one: each alone takes fewer passes, but sums come back sooner and may have to be waited for.
 
     Raises
     ------
@@ -95,7 +97,7 @@ def plan_product(
         raise ValueError("sparse products need an engine with group of 2 or more")
     # Columns of a hold one element of a group.
     sparse = sparse and not transpose_a
-    cut = _cut(engine, rows, inner, width, transpose_a=transpose_a, sparse=sparse)
+    cut = _cut(engine, rows, inner, width, transpose_a=transpose_a, together=together * sparse)
     planner = _Planner(engine, Product((rows, width)), cut, transpose_a=transpose_a)
     for n in _spans(width, cut.n * columns):
         for m in _spans(rows, cut.m * size):
@@ -279,7 +281,7 @@ def _slices(rows: range, columns: range) -> tuple[slice, slice]:
 
 
 def _cut(
-    engine: Matmul, rows: int, inner: int, width: int, *, transpose_a: bool, sparse: bool
+    engine: Matmul, rows: int, inner: int, width: int, *, transpose_a: bool, together: int
 ) -> _Cut:
     """Return how many tiles of each dimension one command takes.
 
@@ -296,7 +298,7 @@ def _cut(
     # With two slots, loading goes on beside computing where there is more than one chunk.
     room = engine.b_blocks // 2 if tiles_n > 1 and engine.b_blocks >= 2 * wide else engine.b_blocks
     m = min(tiles_m, engine.sums // size, most)
-    k = min(tiles_k, room // wide, most, *((engine.maps,) if sparse else ()))
+    k = min(tiles_k, room // wide, most, *((engine.maps,) if together else ()))
     while blocks(m, k) > engine.a_blocks // (1 + (m < tiles_m or k < tiles_k)) and (m, k) != (1, 1):
         # Fewer rows until the array would have to wait for its sums, then a shorter sum.
         if m > 1 and (m * size > engine.pipeline.latency or k == 1):
@@ -305,7 +307,7 @@ def _cut(
             k = -(-k // 2)
     vectors = min(rows, m * size)
     n = -(-(engine.pipeline.latency + 8) // vectors)
-    n = 1 if sparse else min(n, tiles_n, engine.sums // vectors, room // (k * wide))
+    n = min(together or n, tiles_n, engine.sums // vectors, room // (k * wide))
     n = max(1, n)
     return _Cut(m, k, n, min(blocks(m, k), engine.a_blocks), k * n * wide)
 

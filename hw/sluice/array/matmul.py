@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
-from amaranth import Cat, Module, Mux, Signal, Value
+from amaranth import Cat, Const, Module, Mux, Signal, Value
 from amaranth.lib import data, memory, stream, wiring
 from amaranth.lib.wiring import In, Out
 
@@ -54,7 +54,7 @@ class Matmul(Block):
         Columns of the array, and lanes of ``o``.
     stages : int, 0..32
         Registers of an element, as far as they are of use.
-    group : int, 1 2 4 8 16, at most ``size``
+    group : int, 1 2 4 8 16
         With two or more, products can be sparse: each row of the array takes one of that many
         elements of ``a`` in each column.
     a_blocks, b_blocks : int, 1..65536
@@ -195,10 +195,8 @@ class Matmul(Block):
         if self.columns not in (self.size, 2 * self.size, 4 * self.size):
             sizes = " ".join(str(self.size * k) for k in (1, 2, 4))
             raise ValueError(f"columns must be one of {sizes}, not {self.columns}")
-        if self.group & (self.group - 1) or self.group > self.size:
-            raise ValueError(
-                f"group must be a power of two up to the size, {self.size}, not {self.group}"
-            )
+        if self.group & (self.group - 1):
+            raise ValueError(f"group must be one of 1 2 4 8 16, not {self.group}")
         if self.sums < self.size:
             raise ValueError(f"sums must be at least the size, {self.size}, not {self.sums}")
         if self.b_blocks < self.columns // self.size:
@@ -255,7 +253,7 @@ class Matmul(Block):
         self.vectors = Vectors(
             size=self.size, group=self.group, in_flight=self.pipeline.stages + 1, **bits
         )
-        self.weights = Weights(size=self.size, columns=self.columns, **bits)
+        self.weights = Weights(size=self.size, columns=self.columns, group=self.group, **bits)
         for part in (self.array, *self.pads.values(), self.vectors, self.weights):
             # A block that is made only to be described is no mistake.
             part._MustUse__silence = True
@@ -397,9 +395,11 @@ class Matmul(Block):
         # Where there is no weight, that of zero; and else the place in the group, if it is plain.
         none = self.sign | self.group << width
         lanes = []
-        sparse = _later(m, "sparse", weights.sparse, self.fetch - 1)
+        side = _later(m, "plain", Cat(weights.sparse, weights.part), self.fetch - 1)
+        levels, parts = self.size.bit_length() - 1, self.group.bit_length() - 1
         for r, lane in enumerate(self._read(m, "b", weights)):
-            lanes.append(Cat(lane[:width], Mux(sparse, lane[width:], r % self.group)))
+            plain = Cat(Const(r, levels), side[1:])[:parts]
+            lanes.append(Cat(lane[:width], Mux(side[0], lane[width:], plain)))
         both = [Signal(len(lane), name=f"weight_{r}") for r, lane in enumerate(lanes)]
         self._clear(m, "w", weights.ragged, weights.last, lanes, none, both)
         for r, lane in enumerate(both):

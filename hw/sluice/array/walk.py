@@ -31,6 +31,8 @@ class Weights(wiring.Component):
         Only some of the rows are in use, namely ``last``.
     sparse : Out(1)
         Weights have tags.
+    part : Out(range(group))
+        Which tile it is of those whose elements are read together.
     loaded : Out(1)
         With the last column that is read of a tile.
     """
@@ -45,10 +47,12 @@ class Weights(wiring.Component):
     ragged: Signal
     last: Signal
     sparse: Signal
+    part: Signal
     loaded: Signal
 
-    def __init__(self, *, size: int, columns: int, count_bits: int):
+    def __init__(self, *, size: int, columns: int, group: int, count_bits: int):
         self.count_bits = count_bits
+        self.parts = group.bit_length() - 1
         # Tiles that are left: along the inner dimension, and across the columns.
         self.left_k, self.left_n = (Signal(count_bits, name=n) for n in ("left_k", "left_n"))
         self.levels, self.columns = size.bit_length() - 1, columns
@@ -69,6 +73,7 @@ class Weights(wiring.Component):
                 "ragged": Out(1),
                 "last": Out(8),
                 "sparse": Out(1),
+                "part": Out(self.parts),
                 "loaded": Out(1),
             }
         )
@@ -77,7 +82,7 @@ class Weights(wiring.Component):
         m = Module()
         command = self.commands.payload
         running, last, reads = Signal(), self.last_k, self.reads
-        sparse = Signal()
+        sparse, part = Signal(), Signal(self.parts)
         b: Any = Signal(command.b.shape())
         column = Signal(range(self.columns))
         bits, left_k, left_n = self.count_bits, self.left_k, self.left_n
@@ -104,6 +109,7 @@ class Weights(wiring.Component):
             self.ragged.eq(left_k == 1),
             self.last.eq(last),
             self.sparse.eq(sparse),
+            self.part.eq(part),
         ]
         with m.If(reads):
             m.d.sync += column.eq(Mux(ends, self.columns - 1, column - 1))
@@ -115,7 +121,7 @@ class Weights(wiring.Component):
         with m.If(ends_row):
             following = along + b.along
             m.d.sync += [tile.eq(following), pointer.eq(following), along.eq(following)]
-            m.d.sync += [left_n.eq(tiles_n), left_k.eq(left_k - 1)]
+            m.d.sync += [left_n.eq(tiles_n), left_k.eq(left_k - 1), part.eq(part + 1)]
         with m.If(ends_all):
             m.d.sync += running.eq(0)
         with m.If(self.commands.valid & self.commands.ready):
@@ -124,6 +130,7 @@ class Weights(wiring.Component):
                 b.eq(command.b),
                 last.eq(command.last_k),
                 sparse.eq(command.sparse),
+                part.eq(0),
                 column.eq(self.columns - 1),
                 left_k.eq(command.tiles_k),
                 tiles_n.eq(command.tiles_n),
@@ -145,7 +152,7 @@ class Vectors(wiring.Component):
     ----------
     size : int
     group : int
-        Elements of ``a`` that are read together, a power of two up to ``size``.
+        Elements of ``a`` that are read together, a power of two.
     in_flight : int
         Vectors that can be between here and the sums.
     count_bits : int
