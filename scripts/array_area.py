@@ -1,4 +1,4 @@
-"""Measure systolic arrays: python scripts/array_area.py [--only NAME]... [--table].
+"""Measure systolic arrays: python scripts/array_area.py [--only NAME]... [--seeds N] [--table].
 
 Places and routes each array in the harness with three seeds, which takes a minute or two for a
 small one and far longer for the largest; prints a table, keeps the results in
@@ -27,7 +27,7 @@ KEPT = ROOT / "boards/sluice_boards/results/arrays/systolic.json"
 DOCS = ROOT / "docs/array.md"
 START = "<!-- measured: written by scripts/array_area.py -->\n"
 END = "<!-- end of measured -->\n"
-DEVICE, SEEDS = "ecp5-85k", (1, 2, 3)
+DEVICE = "ecp5-85k"
 INT8, BF16 = ("int8", "int32", 4), ("bf16", "fp32", 16)
 ARRAYS = {
     "int8 4x4": (INT8, 4, 4),
@@ -80,12 +80,12 @@ def _synthesise(element: Element) -> dict[str, int]:
     return {"comb": comb, "ff": cells.get("TRELLIS_FF", 0)}
 
 
-def record(name: str) -> dict[str, Any]:
-    """Measure the array called ``name``."""
+def record(name: str, seeds: int) -> dict[str, Any]:
+    """Measure the array called ``name`` with so many seeds."""
     array = make(name)
     key = {"netlist": fingerprint(name), "amaranth": importlib.metadata.version("amaranth")}
     elements = area_of_elements(array)
-    found = measure(array, find_device(DEVICE), seeds=SEEDS)
+    found = measure(array, find_device(DEVICE), seeds=range(1, seeds + 1))
     comb = found["area"]["TRELLIS_COMB"] - found["harness"]["tables"]
     ff = found["area"]["TRELLIS_FF"] - found["harness"]["registers"]
     facts = {"rows": array.rows, "columns": array.columns, "latency": array.latency}
@@ -125,11 +125,12 @@ def main() -> None:
     """Measure, print and keep."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--only", action="append", choices=list(ARRAYS), default=[])
+    parser.add_argument("--seeds", type=int, default=3)
     parser.add_argument("--table", action="store_true", help="only write the table")
     options = parser.parse_args()
     records = json.loads(KEPT.read_text()) if KEPT.exists() else {}
     for name in [] if options.table else options.only or ARRAYS:
-        records[name] = record(name)
+        records[name] = record(name, options.seeds)
         print(table({name: records[name]})[-1], flush=True)
         KEPT.parent.mkdir(exist_ok=True)
         keep_json(KEPT, {n: records[n] for n in ARRAYS if n in records})

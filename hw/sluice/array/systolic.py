@@ -68,7 +68,7 @@ class SystolicArray(wiring.Component):
     Skew and de-skew are inside: ``x[r]``, ``w[r]``, ``swap`` and ``load`` reach row ``r`` after
     ``r * step`` cycles. Rows that are not used take zeros in ``x`` and ``w``, or whatever there
     is with gating, where they pass every partial sum on as it is, a negative zero too; of a NaN
-    they make the canonical one, as every row of floats does.
+    they make the canonical one, and of what is flushed a zero, as every row of floats does.
 
     Gating changes no result: a product that is not a number, or the sign of a zero, stays what it
     is. Operands are looked at when they enter a row, not in its elements, and the weight's register

@@ -60,6 +60,10 @@ def words(name: str, rng: np.random.Generator, shape: tuple[int, ...], zeros: fl
         tame |= rng.integers(0, 1 << number.mantissa_bits, count)
         tame |= rng.integers(0, 2, count) << number.width - 1
         found = np.where(rng.random(count) < 0.9, tame.astype(np.uint64), found)
+        if zeros:
+            # Zeros meet what is no number, and follow it.
+            worst = rng.choice([number.nan_code, number.inf_code if number.has_inf else 0], count)
+            found = np.where(rng.random(count) < 0.05, worst.astype(np.uint64), found)
         zero |= rng.integers(0, 2, count, dtype=np.uint64) << np.uint64(number.width - 1)
     else:
         found = rng.integers(0, 1 << number.width, count, dtype=np.uint64)

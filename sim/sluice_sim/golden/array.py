@@ -93,8 +93,8 @@ def _multiply(
     if isinstance(number, FixedFormat):
         a, b = (v - (v >> number.width - 1 << number.width) for v in (a, b))
         mask = (1 << sum_format.width) - 1
-        product = a[:, :, 0] @ b if a.shape[2] == 1 else (a * b).sum(axis=1)
-        return ((c + product) & mask).astype(np.uint64)
+        sums = a[:, :, 0] @ b if a.shape[2] == 1 else (a * b).sum(axis=1)
+        return ((c + sums) & mask).astype(np.uint64)
     partial = np.broadcast_to(c, (len(a), b.shape[1])).astype(np.uint64)
     for k in range(a.shape[1]):
         partial = multiply_add(
