@@ -259,3 +259,21 @@ def test_run_takes_raw_bf16(here):
     assert done.returncode == 0, done.stderr
     expected = np.where(np.tri(2, 8, 2, dtype=bool), x.astype(np.float32), np.float32(-1.5))
     assert np.array_equal(np.load(here / "z.npy"), expected)
+
+
+def test_run_multiplies_matrices(here):
+    """One of them lies the other way round; one line says what does not fit."""
+    rng = np.random.default_rng(1)
+    x, w = (rng.integers(-128, 128, shape).astype(np.int8) for shape in ((7, 6), (5, 6)))
+    np.save(here / "a.npy", x)
+    np.save(here / "b.npy", w)
+    request = ["run", "matmul", "--input", "a=a.npy", "--input", "b=b.npy", "--output", "p.npy"]
+    env = {"SLUICE_BUILD": str(Path("build/sim").resolve())}
+    refused = sluice(*request, cwd=here, env=env)
+    assert refused.returncode == 2
+    assert "not 6 of a and 5 of b" in refused.stderr
+    assert len(refused.stderr.strip().splitlines()) == 1
+    assert not (here / "p.npy").exists()
+    done = sluice(*request, "--config", "transpose_b=true", cwd=here, env=env)
+    assert done.returncode == 0, done.stderr
+    assert np.array_equal(np.load(here / "p.npy"), x.astype(int) @ w.T.astype(int))

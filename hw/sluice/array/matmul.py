@@ -89,7 +89,8 @@ class Matmul(Block):
     ----------
     latency : cycles
         From the last beat that is loaded for a product of one tile to the first of its results:
-        11 and ``columns``, the rotation of the scratchpads, the array, the rounding unit.
+        10 and ``columns``, one for every three levels of rotation (``log2(size)``), those of the
+        array and of the rounding unit.
     interval : 1 cycle
         Between beats that are loaded. A product takes ``vectors`` cycles for each tile of ``b``,
         and no less than ``columns``, which is what loading a tile takes.
@@ -148,14 +149,14 @@ class Matmul(Block):
         operand: str = "int8",
         total: str = "int32",
         result: str = "int32",
-        size: int = 8,
-        columns: int = 8,
+        size: int = 4,
+        columns: int = 4,
         stages: int = 4,
         group: int = 1,
         a_blocks: int = 64,
         b_blocks: int = 64,
         maps: int = 64,
-        sums: int = 512,
+        sums: int = 256,
         count_bits: int = 16,
         modes: str = "nearest_even",
         flush: bool = False,
@@ -276,7 +277,8 @@ class Matmul(Block):
         """Return what multiplies ``a`` by ``b``.
 
         Settings are ``transpose_a`` and ``transpose_b``, for matrices that lie the other way
-        round, and ``mode`` (a word) and ``saturate`` where sums are rounded.
+        round, ``sparse`` where there are groups, and ``mode`` (a word) and ``saturate`` where sums
+        are rounded.
         """
         from sluice.array.driver import drive_product
 
