@@ -70,6 +70,9 @@ class Matmul(Block):
         Rounding modes, see :class:`sluice.rounding.Rounding`.
     flush : bool
         Subnormal operands and results count as zero. Floats only.
+    gating : bool
+        Zeros do not reach the multipliers, whose operands stay as they were, and rows of the array
+        beyond the matrix are still. Results are the same.
 
     Members
     -------
@@ -141,6 +144,7 @@ class Matmul(Block):
         Int("count_bits", "bits of counts and block addresses", 2, 32, "bits"),
         Modes("modes", "rounding modes to build"),
         Flag("flush", "take subnormals for zero"),
+        Flag("gating", "keep zeros from the multipliers"),
     )
 
     def __init__(
@@ -160,6 +164,7 @@ class Matmul(Block):
         count_bits: int = 16,
         modes: str = "nearest_even",
         flush: bool = False,
+        gating: bool = False,
     ):
         self.check(
             operand=operand,
@@ -176,6 +181,7 @@ class Matmul(Block):
             count_bits=count_bits,
             modes=modes,
             flush=flush,
+            gating=gating,
         )
         self.operand: str
         self.total: str
@@ -191,6 +197,7 @@ class Matmul(Block):
         self.count_bits: int
         self.modes: str
         self.flush: bool
+        self.gating: bool
         if self.size & (self.size - 1):
             raise ValueError(f"size must be one of 2 4 8 16 32, not {self.size}")
         if self.columns not in (self.size, 2 * self.size, 4 * self.size):
@@ -209,7 +216,9 @@ class Matmul(Block):
         mac = make_mac(number, summed, stages=self.stages, flush=self.flush)
         # One more than there are, which is zero: for where there is no weight.
         lanes = self.group + 1 if self.group > 1 else 1
-        self.array = SystolicArray(rows=self.size, columns=self.columns, mac=mac, group=lanes)
+        self.array = SystolicArray(
+            rows=self.size, columns=self.columns, mac=mac, group=lanes, gating=self.gating
+        )
         self.rounding = None
         if self.result != self.total:
             if find_format(self.result).width >= summed.width:
@@ -319,6 +328,9 @@ class Matmul(Block):
             self._clear(m, "x", vectors.ragged_k, vectors.command.last_k, x, 0, array.x)
             w = self._read(m, "b", weights)
             self._clear(m, "w", weights.ragged, weights.last, w, self.sign, array.w)
+        if self.gating:
+            use = Cat(~weights.ragged | (weights.last > r) for r in range(self.size))
+            m.d.comb += array.used.eq(_later(m, "used", use, self.fetch))
         for name, flag in (
             ("swap", vectors.swap),
             ("load", weights.load),
