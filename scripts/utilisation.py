@@ -113,7 +113,7 @@ def measure_sparse(group: int) -> dict[str, dict[str, Any]]:
         columns=size,
         group=group,
         a_blocks=m // size * -(-k // (size * group)),
-        b_blocks=k * n // size**2,
+        b_blocks=2 * k * n // size**2,
         maps=k // size,
         sums=m * tiles,
     )

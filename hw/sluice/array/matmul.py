@@ -329,7 +329,7 @@ class Matmul(Block):
             w = self._read(m, "b", weights)
             self._clear(m, "w", weights.ragged, weights.last, w, self.sign, array.w)
         if self.gating:
-            use = Cat(~weights.ragged | (weights.last > r) for r in range(self.size))
+            use = _below(weights.ragged, weights.last, self.size)
             m.d.comb += array.used.eq(_later(m, "used", use, self.fetch))
         for name, flag in (
             ("swap", vectors.swap),
@@ -386,7 +386,7 @@ class Matmul(Block):
         self, m: Module, name: str, ragged: Value, last: Value, lanes: Any, unused: int, to: Any
     ) -> None:
         """Take the elements beyond the matrix for ``unused``."""
-        use = Cat(~ragged | (last > r) for r in range(self.size))
+        use = _below(ragged, last, self.size)
         use = _later(m, f"use_{name}", use, self.fetch - 1)
         for r, lane in enumerate(lanes):
             kept = Signal(len(lane), name=f"{name}_{r}", reset_less=True)
@@ -439,7 +439,7 @@ class Matmul(Block):
         m.d.comb += array.p.eq(_later(m, "p", begun, self.fetch - 3))
 
         command = vectors.command
-        keep = Cat(~vectors.ragged_n | (command.last_n > c) for c in range(columns))
+        keep = _below(vectors.ragged_n, command.last_n, columns)
         side = Cat(vectors.ends, vectors.holds, command.mode, command.saturate, keep)
         side = _later(m, "side", side, self.fetch + array.latency)
         ends, holds, mode, saturate, keep = (
@@ -482,6 +482,12 @@ class Matmul(Block):
             last.payload.eq(pipeline.o.payload.beat),
             pipeline.o.ready.eq(last.ready),
         ]
+
+
+def _below(ragged: Value, last: Value, count: int) -> Value:
+    """Return which of ``count`` places are in use: all, or ``last`` of them where ``ragged``."""
+    used = Value.cast(last)[: count.bit_length()]
+    return Cat(~ragged | (used > k) for k in range(count))
 
 
 def _later(m: Module, name: str, value: Value, cycles: int) -> Value:
