@@ -24,11 +24,11 @@ SCRIPT = _script()
 RECORDS = json.loads(SCRIPT.KEPT.read_text())
 
 
-def test_all_are_measured():
-    assert list(RECORDS) == list(SCRIPT.ARRAYS)
+def test_others_are_not_kept():
+    assert set(RECORDS) <= set(SCRIPT.ARRAYS)
 
 
-@pytest.mark.parametrize("name", list(SCRIPT.ARRAYS))
+@pytest.mark.parametrize("name", list(RECORDS))
 def test_measurements_are_of_this_netlist(name):
     record = RECORDS[name]
     if record["amaranth"] == importlib.metadata.version("amaranth"):

@@ -31,6 +31,7 @@ def case(operand, total, rows, columns, stages, **more):
 CASES = [
     case("int8", "int32", 4, 4, 4),
     case("int8", "int32", 1, 1, 0),
+    case("int8", "int32", 2, 2, 9),
     case("int4", "int16", 9, 2, 1),
     case("bf16", "fp32", 3, 4, 16),
     case("fp8_e4m3", "fp32", 4, 1, 5),

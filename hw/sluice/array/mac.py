@@ -11,6 +11,9 @@ from sluice.formats import Fixed, Float, Format
 
 __all__ = ["FloatMac", "IntegerMac", "Mac", "make_mac"]
 
+# Registers from operands to adder that are of use to integers.
+_MOST = 5
+
 
 class Mac(ABC):
     """Adds ``x * weight`` to a partial sum, in a column of them.
@@ -95,7 +98,8 @@ class IntegerMac(Mac):
     def __init__(self, operand: Fixed, total: Fixed, *, stages: int):
         self.operand, self.total = operand, total
         self.lead = stages
-        # The fourth stands beside the adder: hard multipliers are in few rows, far from most logic.
+        # Further ones are on the way to the adder: hard multipliers are in few rows, far from most
+        # logic.
         self.multiplier_stages = min(stages, 3)
 
     def sum_width(self, row: int) -> int:
@@ -252,7 +256,7 @@ def make_mac(operand: Format, total: Format, *, stages: int, flush: bool = False
     """
     if isinstance(operand, Fixed) and isinstance(total, Fixed) and not total.fraction_bits:
         # The multiplier's operand register is what holds the weight.
-        return IntegerMac(operand, total, stages=min(max(stages, 1), 4))
+        return IntegerMac(operand, total, stages=min(max(stages, 1), _MOST))
     if isinstance(operand, Float) and isinstance(total, Float):
         return FloatMac(operand, total, stages=stages, flush=flush)
     raise ValueError(f"{operand} cannot be accumulated in {total}")
