@@ -289,7 +289,8 @@ def _cut(
     there are sums for, and all of the inner dimension if that fits.
     """
     size, wide = engine.size, engine.columns // engine.size
-    most = max(1, ((1 << engine.count_bits) - 1) // size)
+    count = (1 << engine.count_bits) - 1
+    most = max(1, count // size)
     tiles_m, tiles_k, tiles_n = -(-rows // size), -(-inner // size), -(-width // engine.columns)
 
     def blocks(m: int, k: int) -> int:
@@ -308,7 +309,7 @@ def _cut(
     vectors = min(rows, m * size)
     n = -(-(engine.pipeline.latency + 8) // vectors)
     n = min(together or n, tiles_n, engine.sums // vectors, room // (k * wide))
-    n = max(1, n)
+    n = max(1, min(n, count // vectors, count // engine.columns))
     return _Cut(m, k, n, min(blocks(m, k), engine.a_blocks), k * n * wide)
 
 

@@ -135,7 +135,10 @@ class MatmulBench(Bench):
         """Load the operands of one tile, the first again and again over itself, and multiply."""
         made = self.block
         size, columns = made.size, made.columns
-        a = matrix_words(made.operand, rng, (size * (8 + columns // size), size))
+        # As often as a command can count, so that it comes last.
+        most = (1 << made.count_bits) - 1
+        often = min(size * (8 + columns // size), most // size * size)
+        a = matrix_words(made.operand, rng, (often, size))
         b = matrix_words(made.operand, rng, (size, columns))
         wide = columns // size
         commands: list[dict[str, Any]] = [
