@@ -28,7 +28,7 @@ ARITH = (
     _elementwise(
         "multiply_add",
         "MultiplyAdd",
-        "fused multiply-add, rounded once",
+        "fused multiply-add, rounded once, to nearest even or stochastically",
         presets={
             "default": {},
             "fp32": {"source": "fp32"},
@@ -36,9 +36,12 @@ ARITH = (
             "fp8_e4m3": {"source": "fp8_e4m3"},
             "fp8_e5m2": {"source": "fp8_e5m2", "target": "fp16"},
             "flush": {"flush": True},
+            "stochastic": {"random_bits": 7},
         },
         cases=(
             {"source": "fp8_e4m3", "target": "fp8_e4m3", "lanes": 3, "stages": 0},
+            _fp8("fp8_e5m2", lanes=3, random_bits=1, generator="xoroshiro"),
+            {"source": "fp16", "target": "fp16", "lanes": 2, "stages": 7, "random_bits": 16},
             {"source": "fp8_e5m2", "target": "fp8_e5m2", "lanes": 2, "stages": 3, "flush": True},
             {"source": "fp16", "lanes": 4, "stages": 7},
             {"source": "bf16", "target": "bf16", "lanes": 2, "stages": 11},
@@ -47,9 +50,14 @@ ARITH = (
             {"source": "fp32", "stages": 1, "flush": True},
             {"source": "fp16", "target": "bf16", "stages": 9},
         ),
-        proofs=(_fp8("fp8_e5m2"), _fp8("fp8_e5m2", lanes=3, stages=1)),
-        mutants={"source": "fp8_e4m3", "target": "fp16", "stages": 3},
-        measured=(*DEFAULTS, ("fp32", "ecp5-85k"), ("fp8_e4m3", "ecp5-85k")),
+        proofs=(_fp8("fp8_e5m2"), _fp8("fp8_e5m2", lanes=3, stages=1, random_bits=4)),
+        mutants={"source": "fp8_e4m3", "target": "fp16", "stages": 3, "random_bits": 8},
+        measured=(
+            *DEFAULTS,
+            ("fp32", "ecp5-85k"),
+            ("fp8_e4m3", "ecp5-85k"),
+            ("stochastic", "ecp5-85k"),
+        ),
     ),
     _elementwise(
         "add",
@@ -188,12 +196,14 @@ ARITH = (
     _elementwise(
         "convert",
         "Convert",
-        "integers and floating point to wider floating point",
+        "between floating point of all widths, and from and to fixed point",
         golden="arith_convert:convert",
         presets={
             "default": {},
             "fp8_e4m3": {"source": "fp8_e4m3"},
             "int32": {"source": "int32"},
+            "to_int8": {"target": "int8"},
+            "to_int32": {"source": "fp32", "target": "int32"},
         },
         cases=(
             {"source": "int4", "target": "fp8_e4m3", "lanes": 3, "stages": 0},
@@ -202,6 +212,12 @@ ARITH = (
             {"source": "fp8_e5m2", "target": "fp8_e4m3", "lanes": 2, "stages": 7},
             {"source": "bf16", "target": "fp16", "stages": 3, "flush": True},
             {"source": "int16", "target": "bf16", "lanes": 4, "stages": 2},
+            {"source": "int32", "target": "fp8_e4m3", "lanes": 2, "stages": 5},
+            {"source": "fixed32.32", "target": "fp16", "stages": 4},
+            {"source": "fp32", "target": "fp8_e5m2", "stages": 8, "flush": True},
+            {"source": "fp8_e4m3", "target": "int4", "lanes": 3, "stages": 0},
+            {"source": "fp8_e5m2", "target": "fixed8.6", "lanes": 2, "stages": 2, "flush": True},
+            {"source": "fp16", "target": "fixed32.32", "stages": 6},
         ),
         proofs=({"source": "fp8_e5m2", "target": "fp8_e5m2", "stages": 0},),
         mutants={"source": "fp8_e5m2", "target": "fp8_e4m3", "stages": 3},

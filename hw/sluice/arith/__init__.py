@@ -5,6 +5,7 @@ from sluice.arith.add_unit import AddUnit
 from sluice.arith.compare import Compare
 from sluice.arith.compare_unit import CompareUnit
 from sluice.arith.convert import Convert
+from sluice.arith.convert_fixed_unit import ConvertFixedUnit
 from sluice.arith.convert_unit import ConvertUnit
 from sluice.arith.divide import Divide
 from sluice.arith.divide_unit import DivideUnit
@@ -30,6 +31,7 @@ __all__ = [
     "Compare",
     "CompareUnit",
     "Convert",
+    "ConvertFixedUnit",
     "ConvertUnit",
     "Divide",
     "DivideUnit",

@@ -1,15 +1,16 @@
 """Conversion to floating point: the datapath."""
 
+from fractions import Fraction
 from typing import Any
 
-from amaranth import Cat, Const, Module, Mux, Signal, Value
+from amaranth import Cat, Const, Module, Mux, Signal, Value, signed
 from amaranth.lib import wiring
 from amaranth.lib.wiring import In, Out
 
-from sluice.arith.floats import leading_zeros, unpack
+from sluice.arith.floats import unpack
 from sluice.arith.flow import Flow
-from sluice.arith.round import place_and_round, place_steps
-from sluice.formats import Float, Format
+from sluice.arith.round import place_and_round, place_steps, shift_up, up_steps
+from sluice.formats import Fixed, Float
 
 __all__ = ["ConvertUnit"]
 
@@ -20,7 +21,7 @@ class ConvertUnit(wiring.Component):
     Parameters
     ----------
     source : Format
-        Format of ``a``: floating point, or an integer.
+        Format of ``a``: floating point, or signed fixed point.
     target : Float
         Format of the result.
     stages : int
@@ -38,13 +39,15 @@ class ConvertUnit(wiring.Component):
     a: Signal
     o: Signal
 
-    def __init__(self, *, source: Format, target: Float, stages: int, flush: bool = False):
+    def __init__(self, *, source: Float | Fixed, target: Float, stages: int, flush: bool = False):
         self.source, self.target, self.flush = source, target, flush
-        smallest = 0
+        smallest = -source.fraction_bits
+        self.bits = source.width
         if isinstance(source, Float):
-            smallest = source.min_exponent - source.fraction_bits
+            smallest += source.min_exponent
+            self.bits = source.fraction_bits + 1
         self.subnormal = not flush and smallest < target.min_exponent
-        self.steps = 3 + place_steps(subnormal=self.subnormal)
+        self.steps = 1 + up_steps(self.bits) + 1 + place_steps(subnormal=self.subnormal)
         self.latency = min(stages, self.steps)
         super().__init__({"a": In(source.width), "o": Out(target.width)})
 
@@ -56,24 +59,24 @@ class ConvertUnit(wiring.Component):
         if isinstance(source, Float):
             a = unpack(self.a, source, flush=self.flush)
             flow.sign, flow.nan, flow.too_large = a.sign, a.is_nan, a.is_infinity
-            flow.significand = a.significand
+            flow.magnitude = a.significand
             # The exponent of the second bit.
             flow.top = a.exponent + (target.bias - source.bias - 1)
+            highest, lowest = source.max, source.smallest
         else:
             flow.sign = self.a[-1]
-            flow.significand = Mux(self.a[-1], -self.a, self.a)[: source.width]
-            flow.top = Const(target.bias + source.width - 2)
+            flow.magnitude = Mux(self.a[-1], -self.a, self.a)[: source.width]
+            flow.top = Const(target.bias + source.width - 2 - source.fraction_bits, signed(12))
+            highest, lowest = source.max, Fraction(1, 1 << source.fraction_bits)
         flow.step()
 
-        flow.zeros = leading_zeros(flow.significand)
-        flow.step()
-
-        significand = (flow.significand << flow.zeros)[: len(flow.significand)]
+        shift_up(flow)
+        significand = flow.magnitude
         room = target.fraction_bits + 4 - len(significand)
         flow.magnitude = Cat(Const(0, max(0, room)), significand)
         exponent: Value = flow.top - flow.zeros
         infinity: Value = flow.too_large
-        if isinstance(source, Float) and source.exponent_bits > target.exponent_bits:
+        if highest > 2 * target.max or lowest < target.smallest / 2:
             # What no exponent of the target comes near is held where it stays too large or small.
             limit = 1 << target.exponent_bits
             infinity = infinity | (exponent >= limit)

@@ -9,6 +9,7 @@ from amaranth.lib.wiring import In, Out
 from sluice.arith.floats import unpack
 from sluice.arith.flow import Flow
 from sluice.arith.multiplier import Multiplier
+from sluice.arith.round import shift_up, up_steps
 from sluice.arith.sum import Frame, add_and_round
 from sluice.formats import Float
 
@@ -64,10 +65,9 @@ class DotUnit(wiring.Component):
         self.source, self.target, self.terms, self.flush = source, target, terms, flush
         largest = int(source.max / source.smallest)
         self.width = (terms * largest**2).bit_length()
-        self.levels = (self.width - 1).bit_length()
         self.depth = (terms - 1).bit_length()
         self.frame = Frame(target, self.width - 1, target.fraction_bits, headroom=1)
-        normalise = -(-self.levels // 2)
+        normalise = up_steps(self.width)
         self.steps = (
             MULTIPLY_STEPS + SHIFT_STEPS + 1 + self.depth + 1 + normalise + 1 + self.frame.steps
         )
@@ -166,18 +166,7 @@ class DotUnit(wiring.Component):
         flow.p_sign = Mux(flow.p_zero, flow.all_negative, negative)
         flow.step()
 
-        value: Value = flow.magnitude
-        zeros: list[Value] = []
-        for k, level in enumerate(reversed(range(self.levels))):
-            by = 1 << level
-            empty = ~value[-by:].any()
-            value = Mux(empty, Cat(Const(0, by), value[:-by]), value)[: self.width]
-            zeros.insert(0, empty)
-            if k % 2 or not level:
-                flow.magnitude, flow.zeros = value, Cat(zeros)
-                flow.step()
-                value = flow.magnitude
-                zeros = [flow.zeros[j] for j in range(len(zeros))]
+        shift_up(flow)
         flow.p_significand = flow.magnitude
         lowest = 2 * (self.source.min_exponent - self.source.fraction_bits)
         flow.p_exponent = Const(lowest + self.width - 1 + self.target.bias) - flow.zeros

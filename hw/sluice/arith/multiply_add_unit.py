@@ -9,6 +9,7 @@ from amaranth.lib.wiring import In, Out
 from sluice.arith.floats import unpack
 from sluice.arith.flow import Flow, registers_before
 from sluice.arith.product import PRODUCT_STEPS, multiply
+from sluice.arith.round import RANDOM_STEPS
 from sluice.arith.sum import Frame, add_and_round
 from sluice.formats import Float
 
@@ -16,7 +17,7 @@ __all__ = ["MultiplyAddUnit"]
 
 
 class MultiplyAddUnit(wiring.Component):
-    """``a * b + c``, rounded once to nearest even; a result per cycle, no handshake.
+    """``a * b + c``, rounded once; a result per cycle, no handshake.
 
     Parameters
     ----------
@@ -31,11 +32,15 @@ class MultiplyAddUnit(wiring.Component):
     late : bool
         ``c`` comes ``lead`` cycles after ``a`` and ``b``, when the product is there: a chain of
         units then loses only ``latency - lead`` cycles from one to the next.
+    random_bits : int, 0..16
+        Bits to round with stochastically; none rounds to nearest even.
 
     Members
     -------
     a, b : In(source.width)
     c : In(target.width)
+    random : In(random_bits)
+        ``random_lead`` cycles after ``a`` and ``b``. There is no such port without random bits.
     o : Out(target.width)
         ``latency`` cycles later. A NaN is the canonical one, positive.
 
@@ -49,6 +54,7 @@ class MultiplyAddUnit(wiring.Component):
     a: Signal
     b: Signal
     c: Signal
+    random: Signal
     o: Signal
 
     def __init__(
@@ -59,20 +65,23 @@ class MultiplyAddUnit(wiring.Component):
         stages: int,
         flush: bool = False,
         late: bool = False,
+        random_bits: int = 0,
     ):
         self.source, self.target, self.flush, self.late = source, target, flush, late
-        self.frame = Frame(target, 2 * source.fraction_bits, target.fraction_bits)
+        self.random_bits = random_bits
+        self.frame = Frame(
+            target, 2 * source.fraction_bits, target.fraction_bits, random_bits=random_bits
+        )
         self.steps = PRODUCT_STEPS + 1 + self.frame.steps
         self.latency = min(stages, self.steps)
         self.lead = registers_before(PRODUCT_STEPS, steps=self.steps, stages=self.latency)
-        super().__init__(
-            {
-                "a": In(source.width),
-                "b": In(source.width),
-                "c": In(target.width),
-                "o": Out(target.width),
-            }
+        self.random_lead = registers_before(
+            self.steps - RANDOM_STEPS, steps=self.steps, stages=self.latency
         )
+        members = {"a": In(source.width), "b": In(source.width), "c": In(target.width)}
+        if random_bits:
+            members["random"] = In(random_bits)
+        super().__init__({**members, "o": Out(target.width)})
 
     def elaborate(self, platform: Any) -> Module:
         m = Module()
@@ -91,6 +100,7 @@ class MultiplyAddUnit(wiring.Component):
         flow.infinity = flow.p_infinity | c.is_infinity
         flow.infinity_sign = Mux(flow.p_infinity, flow.p_sign, c.sign)
         flow.step()
-        add_and_round(flow, self.frame, flush=self.flush)
+        random = self.random if self.random_bits else None
+        add_and_round(flow, self.frame, flush=self.flush, random=random)
         m.d.comb += self.o.eq(flow.result)
         return m

@@ -6,16 +6,20 @@ from sluice.arith.flow import Flow
 from sluice.formats import Float
 
 __all__ = [
+    "RANDOM_STEPS",
     "ROUND_STEPS",
     "add_carry",
     "place_and_round",
     "place_steps",
     "round_and_pack",
     "shift_down",
+    "shift_out",
+    "shift_up",
+    "up_steps",
 ]
 
-# Steps of `round_and_pack`.
-ROUND_STEPS = 3
+# Steps of `round_and_pack`, and how many of them are left when random bits come in.
+ROUND_STEPS, RANDOM_STEPS = 3, 2
 
 
 def add_carry(a: Value, b: Value, carry: Value) -> Value:
@@ -33,6 +37,16 @@ def shift_down(flow: Flow, levels: int) -> Value:
     levels : int, at least 3
         Binary digits of the longest shift that leaves anything.
     """
+    value, lost = shift_out(flow, levels)
+    return Cat(value[0] | lost, value[1:])
+
+
+def shift_out(flow: Flow, levels: int, *, top: int | None = None) -> tuple[Value, Value]:
+    """Return what :func:`shift_down` does, with what was shifted out apart.
+
+    ``top`` is the highest bit there is, where a shift by ``1 << levels`` leaves it in the lowest
+    place: one more level would be there for it alone.
+    """
     half = 2
     far = flow.distance[levels:].any()
     width = len(flow.shifted)
@@ -45,11 +59,42 @@ def shift_down(flow: Flow, levels: int) -> Value:
         value = Mux(bit, value[by:], value)[:width]
         if level == half:
             # All of it is lost. This comes last, where a register can be cleared by it.
-            flow.lost = Mux(far, flow.shifted.any(), lost)
-            flow.shifted = Mux(far, 0, value)[:width]
+            if top is None:
+                flow.lost = Mux(far, flow.shifted.any(), lost)
+                flow.shifted = Mux(far, 0, value)[:width]
+            else:
+                stays = flow.shifted[top] & (flow.distance == 1 << levels)
+                flow.lost = Mux(far, flow.shifted[:top].any() | ~stays & flow.shifted[top], lost)
+                flow.shifted = Cat(Mux(far, stays, value[0]), Mux(far, 0, value[1:]))[:width]
             flow.step()
             value, lost = flow.shifted, flow.lost
-    return Cat(value[0] | lost, value[1:])
+    return value, lost
+
+
+def up_steps(width: int) -> int:
+    """Return the steps that :func:`shift_up` ends for a magnitude of ``width`` bits."""
+    return -(-(width - 1).bit_length() // 2)
+
+
+def shift_up(flow: Flow) -> None:
+    """Shift ``flow.magnitude`` up until its top bit is set, and set ``flow.zeros`` to how far.
+
+    A magnitude of zero stays, and gives as many as the binary digits of the longest shift hold.
+    """
+    width = len(flow.magnitude)
+    levels = (width - 1).bit_length()
+    value: Value = flow.magnitude
+    zeros: list[Value] = []
+    for k, level in enumerate(reversed(range(levels))):
+        by = 1 << level
+        empty = ~value[-by:].any()
+        value = Mux(empty, Cat(Const(0, by), value[:-by]), value)[:width]
+        zeros.insert(0, empty)
+        if k % 2 or not level:
+            flow.magnitude, flow.zeros = value, Cat(zeros)
+            flow.step()
+            value = flow.magnitude
+            zeros = [flow.zeros[j] for j in range(len(zeros))]
 
 
 def place_steps(*, subnormal: bool) -> int:
@@ -90,27 +135,45 @@ def place_and_round(flow: Flow, target: Float, *, flush: bool, subnormal: bool) 
     round_and_pack(flow, target, flush=flush)
 
 
-def round_and_pack(flow: Flow, target: Float, *, flush: bool, complement: bool = False) -> None:
-    """Set ``flow.result`` to a word of ``target``, rounded to nearest even.
+def round_and_pack(
+    flow: Flow,
+    target: Float,
+    *,
+    flush: bool,
+    complement: bool = False,
+    random: Value | None = None,
+) -> None:
+    """Set ``flow.result`` to a word of ``target``, rounded to nearest even or stochastically.
 
     The flow must have
 
-    - ``magnitude``, with two bits or more below the fraction: the top bit is the leading one, or
-      the number is subnormal;
+    - ``magnitude``, with two bits or more below the fraction and as many as ``random`` has: the
+      top bit is the leading one, or the number is subnormal;
     - ``room`` and ``shift``, the difference of which is one less than the exponent field, where
       the leading one is there;
     - ``sign``, ``nan`` and ``infinity``.
 
-    With ``complement`` there are ones without end behind the last bit where ``ones`` is set. With
-    ``flush`` a result below the smallest normal number after rounding is a zero of its sign.
+    With ``complement`` there are ones without end behind the last bit where ``ones`` is set; with
+    ``random`` and where ``cut`` is set anything but those. With ``flush`` a result below the
+    smallest normal number after rounding is a zero of its sign.
+
+    ``random``, looked at in the second step, is added to as many bits below the fraction; a carry
+    out of these rounds up, and what is below them does not count.
     """
     fraction_bits, exponent_bits = target.fraction_bits, target.exponent_bits
     kept = flow.magnitude[-fraction_bits - 1 :]
     rest = flow.magnitude[: -fraction_bits - 1]
-    up = rest[-1] & (kept[0] | rest[:-1].any())
-    if complement:
-        # The rest is half a unit where all but its top bit are set.
-        up = Mux(flow.ones, rest[-1] | (kept[0] & rest[:-1].all()), up)
+    random = Const(0, 0) if random is None else random
+    bits = len(random)
+    if bits:
+        # Ones without end are one more in the place above them, if nothing was lost there.
+        up = flow.ones & ~flow.cut & rest[:-bits].all() if complement else Const(0, 1)
+        flow.second = rest[-bits:]
+    else:
+        up = rest[-1] & (kept[0] | rest[:-1].any())
+        if complement:
+            # The rest is half a unit where all but its top bit are set.
+            up = Mux(flow.ones, rest[-1] | (kept[0] & rest[:-1].all()), up)
     flow.up = up
     flow.fraction = kept[:-1]
     flow.hidden = kept[-1]
@@ -119,7 +182,12 @@ def round_and_pack(flow: Flow, target: Float, *, flush: bool, complement: bool =
     flow.field = Mux(flow.hidden, field, 0)
     flow.step()
 
-    packed = add_carry(Cat(flow.fraction, flow.field), flow.hidden << fraction_bits, flow.up)
+    if bits:
+        word = Cat(flow.second, flow.fraction, flow.field)
+        addend = Cat(random, flow.hidden << fraction_bits)
+        packed = add_carry(word, addend, flow.up)[bits:]
+    else:
+        packed = add_carry(Cat(flow.fraction, flow.field), flow.hidden << fraction_bits, flow.up)
     flow.packed = packed[: fraction_bits + exponent_bits + 2]
     flow.step()
 

@@ -18,6 +18,7 @@ class _AnyResult(Elaboratable):
         for name, beat in dut.beats.items():
             setattr(self, name, Signal(beat.element_width))
         self.o = proof.input(dut.o_beat.element_width, "result")
+        self.random, self.random_lead = Signal(getattr(dut, "random_bits", 0)), 0
 
     def elaborate(self, platform: Any) -> Module:
         return Module()
