@@ -234,9 +234,12 @@ ARITH = (
             "default": {},
             "fp8_e5m2": {"source": "fp8_e5m2", "terms": 2},
             "fp16": {"source": "fp16", "terms": 2},
+            "int8": {"source": "int8", "target": "int32"},
         },
         cases=(
             {"target": "fp8_e4m3", "terms": 1, "stages": 0},
+            {"source": "int4", "target": "int32", "terms": 1, "stages": 0},
+            {"source": "int4", "target": "int32", "terms": 7, "lanes": 2, "stages": 3},
             {"source": "fp8_e5m2", "target": "fp16", "terms": 3, "lanes": 2, "stages": 7},
             {"target": "bf16", "terms": 5, "stages": 11, "flush": True},
             {"source": "fp8_e5m2", "target": "fp8_e5m2", "stages": 1, "flush": True},
@@ -244,5 +247,6 @@ ARITH = (
         ),
         proofs=({"target": "fp8_e4m3", "terms": 1, "stages": 0},),
         mutants={"target": "fp8_e4m3", "terms": 2, "stages": 3},
+        measured=(*DEFAULTS, ("int8", "ecp5-85k")),
     ),
 )

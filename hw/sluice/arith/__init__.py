@@ -10,6 +10,7 @@ from sluice.arith.convert_unit import ConvertUnit
 from sluice.arith.divide import Divide
 from sluice.arith.divide_unit import DivideUnit
 from sluice.arith.dot import Dot
+from sluice.arith.dot_integer_unit import DotIntegerUnit
 from sluice.arith.dot_unit import DotUnit
 from sluice.arith.elementwise import Elementwise
 from sluice.arith.extreme import Extreme
@@ -36,6 +37,7 @@ __all__ = [
     "Divide",
     "DivideUnit",
     "Dot",
+    "DotIntegerUnit",
     "DotUnit",
     "Elementwise",
     "Extreme",
