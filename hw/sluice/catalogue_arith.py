@@ -249,4 +249,27 @@ ARITH = (
         mutants={"target": "fp8_e4m3", "terms": 2, "stages": 3},
         measured=(*DEFAULTS, ("int8", "ecp5-85k")),
     ),
+    Entry(
+        "accumulate_exact",
+        "sluice.arith:AccumulateExact",
+        "sum of products over a packet, exact and rounded once",
+        group="arith",
+        bench="sluice_sim.bench.arith_accumulate:AccumulateExactBench",
+        proof="sluice_sim.formal.arith:prove_accumulate",
+        golden="sluice_sim.golden.arith_exact:dot",
+        presets={
+            "default": {},
+            "fp8_e5m2": {"source": "fp8_e5m2", "other": "fp8_e5m2"},
+            "mixed": {"other": "fp8_e5m2", "target": "bf16", "lanes": 8},
+        },
+        cases=(
+            {"target": "fp8_e4m3", "lanes": 1, "terms": 1, "stages": 0},
+            {"target": "fp8_e5m2", "lanes": 2, "terms": 100, "stages": 5},
+            {"source": "fp8_e5m2", "target": "fp8_e4m3", "lanes": 3, "terms": 64, "stages": 11},
+            {"source": "fp8_e5m2", "other": "fp8_e5m2", "target": "fp16", "lanes": 1, "stages": 1},
+        ),
+        proofs=({"target": "fp8_e4m3", "lanes": 2, "terms": 2, "stages": 0},),
+        mutants={"target": "fp8_e4m3", "lanes": 2, "terms": 64, "stages": 3},
+        measured=(*DEFAULTS, ("fp8_e5m2", "ecp5-85k")),
+    ),
 )

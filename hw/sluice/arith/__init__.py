@@ -1,5 +1,7 @@
 """Arithmetic on numbers of :mod:`sluice.formats`, in whatever parts the technology supplies."""
 
+from sluice.arith.accumulate_exact import AccumulateExact
+from sluice.arith.accumulate_exact_unit import AccumulateExactUnit
 from sluice.arith.add import Add
 from sluice.arith.add_unit import AddUnit
 from sluice.arith.compare import Compare
@@ -27,6 +29,8 @@ from sluice.arith.square_root import SquareRoot
 from sluice.arith.square_root_unit import SquareRootUnit
 
 __all__ = [
+    "AccumulateExact",
+    "AccumulateExactUnit",
     "Add",
     "AddUnit",
     "Compare",

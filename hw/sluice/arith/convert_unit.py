@@ -9,7 +9,7 @@ from amaranth.lib.wiring import In, Out
 
 from sluice.arith.floats import unpack
 from sluice.arith.flow import Flow
-from sluice.arith.round import place_and_round, place_steps, shift_up, up_steps
+from sluice.arith.round import hold_exponent, place_and_round, place_steps, shift_up, up_steps
 from sluice.formats import Fixed, Float
 
 __all__ = ["ConvertUnit"]
@@ -77,11 +77,8 @@ class ConvertUnit(wiring.Component):
         exponent: Value = flow.top - flow.zeros
         infinity: Value = flow.too_large
         if highest > 2 * target.max or lowest < target.smallest / 2:
-            # What no exponent of the target comes near is held where it stays too large or small.
-            limit = 1 << target.exponent_bits
-            infinity = infinity | (exponent >= limit)
-            exponent = Mux(exponent < -limit, -limit, exponent)
-            exponent = exponent[: target.exponent_bits + 2].as_signed()
+            exponent, beyond = hold_exponent(exponent, target)
+            infinity = infinity | beyond
         flow.exponent, flow.infinity = exponent, infinity
         flow.step()
         place_and_round(flow, target, flush=self.flush, subnormal=self.subnormal)

@@ -9,6 +9,7 @@ __all__ = [
     "RANDOM_STEPS",
     "ROUND_STEPS",
     "add_carry",
+    "hold_exponent",
     "place_and_round",
     "place_steps",
     "round_and_pack",
@@ -95,6 +96,17 @@ def shift_up(flow: Flow) -> None:
             flow.step()
             value = flow.magnitude
             zeros = [flow.zeros[j] for j in range(len(zeros))]
+
+
+def hold_exponent(exponent: Value, target: Float) -> tuple[Value, Value]:
+    """Return an exponent, signed and biased as the target is, in two bits more than the target's.
+
+    What no exponent of the target comes near is held where it stays too small; that it is too
+    large comes second.
+    """
+    limit = 1 << target.exponent_bits
+    held = Mux(exponent < -limit, -limit, exponent)[: target.exponent_bits + 2].as_signed()
+    return held, exponent >= limit
 
 
 def place_steps(*, subnormal: bool) -> int:

@@ -2,12 +2,12 @@
 
 from typing import Any
 
-from amaranth import Cat, Elaboratable, Module, Signal
+from amaranth import Cat, Const, Elaboratable, Module, Signal
 
 from sluice_sim.formal.engine import Proof
 from sluice_sim.formal.monitors import Source, Token, add_rules, add_track
 
-__all__ = ["prove_elementwise"]
+__all__ = ["prove_accumulate", "prove_elementwise"]
 
 
 class _AnyResult(Elaboratable):
@@ -38,5 +38,38 @@ def prove_elementwise(proof: Proof) -> None:
         [Token(dut.o.valid & dut.o.ready, Cat(dut.o.payload.keep, dut.o.payload.last))],
         capacity=dut.pipeline.depth,
         quiet=~Cat(first.taken, *(o.taken for o in others)).any() & dut.o.ready,
+        ends=False,
+    )
+
+
+class _AnySum(Elaboratable):
+    """Stands for the datapath of exact accumulation; its result is anything."""
+
+    def __init__(self, proof: Proof):
+        dut: Any = proof.dut
+        for name, beat in dut.beats.items():
+            setattr(self, name, Signal(beat.data_bits))
+        self.keep, self.valid, self.last = Signal(dut.lanes), Signal(), Signal()
+        self.o = proof.input(dut.o_beat.element_width, "result")
+        self.overflow = Signal()
+
+    def elaborate(self, platform: Any) -> Module:
+        return Module()
+
+
+def prove_accumulate(proof: Proof) -> None:
+    """Every packet gives one packet of one element, whatever is computed."""
+    dut: Any = proof.dut
+    dut.make_unit = lambda: _AnySum(proof)
+    first, other = (Source(proof, getattr(dut, name)) for name in dut.operands)
+    add_rules(proof, dut.o)
+    o = dut.o.payload
+    add_track(
+        proof,
+        "a to o",
+        [Token(first.taken & dut.a.payload.last, Const(1, 1))],
+        [Token(dut.o.valid & dut.o.ready, o.last & o.keep.all())],
+        capacity=dut.pipeline.depth,
+        quiet=~(first.taken | other.taken) & dut.o.ready,
         ends=False,
     )
