@@ -22,6 +22,8 @@ from sluice.arith.multiply import Multiply
 from sluice.arith.multiply_add import MultiplyAdd
 from sluice.arith.multiply_add_unit import MultiplyAddUnit
 from sluice.arith.multiply_unit import MultiplyUnit
+from sluice.arith.mx_dequantize import MxDequantize
+from sluice.arith.mx_quantize import MxQuantize
 from sluice.arith.packed_multiplier import PackedMultiplier
 from sluice.arith.reciprocal_square_root import ReciprocalSquareRoot
 from sluice.arith.reciprocal_square_root_unit import ReciprocalSquareRootUnit
@@ -51,6 +53,8 @@ __all__ = [
     "MultiplyAdd",
     "MultiplyAddUnit",
     "MultiplyUnit",
+    "MxDequantize",
+    "MxQuantize",
     "PackedMultiplier",
     "ReciprocalSquareRoot",
     "ReciprocalSquareRootUnit",

@@ -34,7 +34,7 @@ class AccumulateExact(Block):
         Products per beat.
     terms : int, 1..1048576
         Products of a packet that the sum holds, whatever they are.
-    stages : int, 0..24
+    stages : int, 0..28
         Registers in the datapath, besides that of the sum, spread evenly over its steps; as many
         as it has steps if those are fewer.
 
@@ -86,7 +86,7 @@ class AccumulateExact(Block):
         Choice("target", "format of the result", FLOATS),
         Int("lanes", "products per beat", 1, 64),
         Int("terms", "products of a packet", 1, 1 << 20),
-        Int("stages", "registers in the datapath", 0, 24, "cycles"),
+        Int("stages", "registers in the datapath", 0, 28, "cycles"),
     )
 
     def __init__(
@@ -97,7 +97,7 @@ class AccumulateExact(Block):
         target: str = "fp32",
         lanes: int = 4,
         terms: int = 4096,
-        stages: int = 24,
+        stages: int = 28,
     ):
         self.check(
             source=source, other=other, target=target, lanes=lanes, terms=terms, stages=stages

@@ -75,7 +75,7 @@ class AccumulateExactUnit(wiring.Component):
         self.lowest = sum(f.min_exponent - f.fraction_bits for f in self.formats)
         self.subnormal = self.lowest < target.min_exponent
         self.front = products_steps(lanes)
-        back = 1 + up_steps(self.width) + 1 + place_steps(subnormal=self.subnormal)
+        back = 1 + up_steps(self.width, digits=1) + 1 + place_steps(subnormal=self.subnormal)
         self.steps = self.front + back
         stages = min(stages, self.steps)
         self.front_stages = registers_before(self.front, steps=self.steps, stages=stages)
@@ -152,7 +152,7 @@ class AccumulateExactUnit(wiring.Component):
         flow.nan, flow.endless = self.nan | (self.up & self.down), endless
         flow.step()
 
-        shift_up(flow)
+        shift_up(flow, digits=1)
         # Three bits to round by, the lowest of which stands for the rest.
         size = target.fraction_bits + 4
         long = Cat(Const(0, max(0, size - self.width)), flow.magnitude)

@@ -72,15 +72,16 @@ def shift_out(flow: Flow, levels: int, *, top: int | None = None) -> tuple[Value
     return value, lost
 
 
-def up_steps(width: int) -> int:
+def up_steps(width: int, *, digits: int = 2) -> int:
     """Return the steps that :func:`shift_up` ends for a magnitude of ``width`` bits."""
-    return -(-(width - 1).bit_length() // 2)
+    return -(-(width - 1).bit_length() // digits)
 
 
-def shift_up(flow: Flow) -> None:
+def shift_up(flow: Flow, *, digits: int = 2) -> None:
     """Shift ``flow.magnitude`` up until its top bit is set, and set ``flow.zeros`` to how far.
 
-    A magnitude of zero stays, and gives as many as the binary digits of the longest shift hold.
+    A magnitude of zero stays, and gives as many as the binary digits of the longest shift hold;
+    ``digits`` of these are found in a step.
     """
     width = len(flow.magnitude)
     levels = (width - 1).bit_length()
@@ -91,7 +92,7 @@ def shift_up(flow: Flow) -> None:
         empty = ~value[-by:].any()
         value = Mux(empty, Cat(Const(0, by), value[:-by]), value)[:width]
         zeros.insert(0, empty)
-        if k % 2 or not level:
+        if not (k + 1) % digits or not level:
             flow.magnitude, flow.zeros = value, Cat(zeros)
             flow.step()
             value = flow.magnitude
@@ -114,7 +115,9 @@ def place_steps(*, subnormal: bool) -> int:
     return (3 if subnormal else 2) + ROUND_STEPS
 
 
-def place_and_round(flow: Flow, target: Float, *, flush: bool, subnormal: bool) -> None:
+def place_and_round(
+    flow: Flow, target: Float, *, flush: bool, subnormal: bool, saturate: bool = False
+) -> None:
     """Set ``flow.result`` to a word of ``target``, rounded to nearest even.
 
     The flow must have
@@ -126,7 +129,8 @@ def place_and_round(flow: Flow, target: Float, *, flush: bool, subnormal: bool) 
     - ``sign``, ``nan`` and ``infinity``.
 
     ``subnormal`` says that the result may be. With ``flush``, when it is never looked at, a result
-    below the smallest normal number after rounding is a zero of its sign.
+    below the smallest normal number after rounding is a zero of its sign, and with ``saturate`` one
+    beyond the largest number is that.
     """
     flow.room = flow.exponent
     if subnormal:
@@ -144,7 +148,7 @@ def place_and_round(flow: Flow, target: Float, *, flush: bool, subnormal: bool) 
         value = shift_down(flow, max(3, (len(flow.magnitude) - 1).bit_length()))
     flow.magnitude = Mux(flow.shift, Cat(Const(0, 1), value[:-1]), value)
     flow.step()
-    round_and_pack(flow, target, flush=flush)
+    round_and_pack(flow, target, flush=flush, saturate=saturate)
 
 
 def round_and_pack(
@@ -152,6 +156,7 @@ def round_and_pack(
     target: Float,
     *,
     flush: bool,
+    saturate: bool = False,
     complement: bool = False,
     random: Value | None = None,
 ) -> None:
@@ -168,6 +173,8 @@ def round_and_pack(
     With ``complement`` there are ones without end behind the last bit where ``ones`` is set; with
     ``random`` and where ``cut`` is set anything but those. With ``flush`` a result below the
     smallest normal number after rounding is a zero of its sign.
+
+    With ``saturate`` a result beyond the largest number, and an infinity, is that number.
 
     ``random``, looked at in the second step, is added to as many bits below the fraction; a carry
     out of these rounds up, and what is below them does not count.
@@ -215,6 +222,9 @@ def round_and_pack(
         number = Mux(tiny, 0, number)[:size]
     # The three that are no numbers have the exponent in common, and in E4M3 all.
     special = flow.nan | flow.infinity | overflow
+    if saturate:
+        number = Mux(special, target.max_bits, number)[:size]
+        special = flow.nan
     above = Const(target.max_bits + 1, size)
     if target.has_infinity:
         top = Mux(special, flow.nan, number[fraction_bits - 1])
