@@ -1,35 +1,39 @@
-"""Conversion to formats that are as wide or wider, lane by lane."""
+"""Conversion between floating point, and from and to fixed point, lane by lane."""
+
+from typing import Any
 
 from amaranth.lib import stream
 
+from sluice.arith.convert_fixed_unit import ConvertFixedUnit
 from sluice.arith.convert_unit import ConvertUnit
 from sluice.arith.elementwise import Elementwise
 from sluice.arith.floats import FLOATS
-from sluice.formats import FORMATS, Float
-from sluice.params import Choice, Flag, Int
+from sluice.formats import Fixed, Float, find_format
+from sluice.params import Flag, Int
+from sluice.rounding.settings import NumberFormat
 
 __all__ = ["Convert"]
 
-SOURCES = (*FLOATS, "int32", "int16", "int8", "int4")
+NUMBERS = (*FLOATS, "int32", "int16", "int8", "int4")
 
 
 class Convert(Elementwise):
-    """Give every element in another floating-point format, rounded to nearest even.
+    """Give every element in another format, rounded to nearest even.
 
     Exact to IEEE 754 and, for 8 bits, to OCP OFP8: subnormals, infinities, NaN and signs of zero.
     A NaN that goes out is the canonical one: positive, quiet, payload zero. E4M3 has no infinity,
-    and overflows to its NaN.
+    and overflows to its NaN. Fixed point saturates, infinities too, and has zero for NaN.
 
     Parameters
     ----------
     source : format
-        Format of ``a``: floating point, or ``int32``, ``int16``, ``int8``, ``int4``.
+        Format of ``a``: floating point, ``int32``, ``int16``, ``int8``, ``int4`` or ``fixedW.F``.
     target : format
-        Floating-point format of the result, as wide as the source or wider. Narrower formats, and
-        integers, are for :class:`sluice.rounding.Rounding`.
+        Format of the result, one of the same; one of both formats is floating point. For other
+        modes of rounding to narrower formats there is :class:`sluice.rounding.Rounding`.
     lanes : int, 1..64
         Results per beat.
-    stages : int, 0..9
+    stages : int, 0..11
         Registers in the datapath, spread evenly over its steps; as many as it has steps if those
         are fewer.
     flush : bool
@@ -60,17 +64,16 @@ class Convert(Elementwise):
     Raises
     ------
     TypeError, ValueError
-        If a parameter is not of its type or out of its range, or the target is narrower than
-        the source.
+        If a parameter is not of its type or out of its range, or both formats are fixed point.
     """
 
     a: stream.Interface
 
     PARAMETERS = (
-        Choice("source", "format of the operand", SOURCES),
-        Choice("target", "format of the result", FLOATS),
+        NumberFormat("source", "format of the operand", NUMBERS),
+        NumberFormat("target", "format of the result", NUMBERS),
         Int("lanes", "results per beat", 1, 64),
-        Int("stages", "registers in the datapath", 0, 9, "cycles"),
+        Int("stages", "registers in the datapath", 0, 11, "cycles"),
         Flag("flush", "subnormal numbers count as zero"),
     )
 
@@ -80,7 +83,7 @@ class Convert(Elementwise):
         source: str = "bf16",
         target: str = "fp32",
         lanes: int = 1,
-        stages: int = 9,
+        stages: int = 11,
         flush: bool = False,
     ):
         self.check(
@@ -94,17 +97,12 @@ class Convert(Elementwise):
         self.target: str
         self.stages: int
         self.flush: bool
-        self.operand, result = FORMATS[self.source], FORMATS[self.target]
-        assert isinstance(result, Float)
-        if result.width < self.operand.width:
-            raise ValueError(f"target must be as wide as {source} or wider, not {target}")
-        self.result = result
+        self.operand, self.result = find_format(self.source), find_format(self.target)
+        if isinstance(self.operand, Fixed) and isinstance(self.result, Fixed):
+            raise ValueError(f"target must be floating point for {source}, not {target}")
+        self.accepts_nan = isinstance(self.result, Float)
         self.promise({"a": self.operand}, self.result)
 
-    def make_unit(self) -> ConvertUnit:
-        return ConvertUnit(
-            source=self.operand,
-            target=self.result,
-            stages=self.stages,
-            flush=self.flush,
-        )
+    def make_unit(self) -> ConvertUnit | ConvertFixedUnit:
+        make: Any = ConvertFixedUnit if isinstance(self.result, Fixed) else ConvertUnit
+        return make(source=self.operand, target=self.result, stages=self.stages, flush=self.flush)

@@ -1,15 +1,19 @@
 """Dot product, lane by lane."""
 
+from typing import Any
+
 from amaranth.lib import data, stream
 
+from sluice.arith.dot_integer_unit import DotIntegerUnit
 from sluice.arith.dot_unit import DotUnit
 from sluice.arith.elementwise import Elementwise
 from sluice.arith.floats import FLOATS, find_floats
+from sluice.formats import FORMATS, Fixed, Float
 from sluice.params import Choice, Flag, Int
 
 __all__ = ["Dot"]
 
-SOURCES = ("fp8_e4m3", "fp8_e5m2", "fp16")
+SOURCES = ("fp8_e4m3", "fp8_e5m2", "fp16", "int8", "int4")
 
 
 class Dot(Elementwise):
@@ -17,16 +21,16 @@ class Dot(Elementwise):
 
     Exact to IEEE 754 and, for 8 bits, to OCP OFP8: subnormals, infinities, NaN and signs of zero.
     A NaN that goes out is the canonical one: positive, quiet, payload zero. E4M3 has no infinity,
-    and overflows to its NaN.
+    and overflows to its NaN. Integers give the exact result modulo 2**32.
 
     Parameters
     ----------
-    source : {"fp8_e4m3", "fp8_e5m2", "fp16"}
-        Floating-point format of ``a`` and ``b``. The exact sum of wider exponents, those of bf16
-        and fp32, takes 512 bits and more.
+    source : {"fp8_e4m3", "fp8_e5m2", "fp16", "int8", "int4"}
+        Format of ``a`` and ``b``. The exact sum of wider exponents, those of bf16 and fp32, takes
+        512 bits and more.
     target : format
-        Floating-point format of ``c`` and of the result; its exponent has at least as many bits as
-        the source's.
+        Format of ``c`` and of the result: floating point, with an exponent of at least as many bits
+        as the source's, and ``int32`` of integers.
     terms : int, 1..64
         Products per result.
     lanes : int, 1..64
@@ -36,7 +40,7 @@ class Dot(Elementwise):
         are fewer.
     flush : bool
         Subnormal operands count as zeros of their sign; a result that is below the smallest normal
-        number after rounding becomes a zero of its sign.
+        number after rounding becomes a zero of its sign. Integers have none.
 
     Members
     -------
@@ -70,7 +74,7 @@ class Dot(Elementwise):
     ------
     TypeError, ValueError
         If a parameter is not of its type or out of its range, or the target has the smaller
-        exponent.
+        exponent, or only one of both formats is an integer.
     """
 
     a: stream.Interface
@@ -79,7 +83,7 @@ class Dot(Elementwise):
 
     PARAMETERS = (
         Choice("source", "format of the factors", SOURCES),
-        Choice("target", "format of the addend and of the result", FLOATS),
+        Choice("target", "format of the addend and of the result", (*FLOATS, "int32")),
         Int("terms", "products per result", 1, 64),
         Int("lanes", "results per beat", 1, 64),
         Int("stages", "registers in the datapath", 0, 32, "cycles"),
@@ -104,15 +108,22 @@ class Dot(Elementwise):
         self.terms: int
         self.stages: int
         self.flush: bool
-        self.factor, self.addend = find_floats(self.source, self.target)
+        self.factor, self.addend = FORMATS[self.source], FORMATS[self.target]
+        if isinstance(self.factor, Fixed) != isinstance(self.addend, Fixed):
+            kind = "int32" if isinstance(self.factor, Fixed) else "floating point"
+            raise ValueError(f"target must be {kind} for {source}, not {target}")
+        if isinstance(self.factor, Float):
+            find_floats(self.source, self.target)
         factors = data.ArrayLayout(self.factor.shape, self.terms)
         self.promise({"a": factors, "b": factors, "c": self.addend}, self.addend)
 
-    def make_unit(self) -> DotUnit:
-        return DotUnit(
-            source=self.factor,
-            target=self.addend,
-            terms=self.terms,
-            stages=self.stages,
-            flush=self.flush,
-        )
+    def make_unit(self) -> DotUnit | DotIntegerUnit:
+        common: dict[str, Any] = {
+            "source": self.factor,
+            "target": self.addend,
+            "terms": self.terms,
+            "stages": self.stages,
+        }
+        if isinstance(self.factor, Fixed):
+            return DotIntegerUnit(**common)
+        return DotUnit(**common, flush=self.flush)

@@ -2,20 +2,18 @@
 
 from typing import Any
 
-from amaranth import Cat, Const, Module, Mux, Signal, Value
+from amaranth import Const, Module, Mux, Signal
 from amaranth.lib import wiring
 from amaranth.lib.wiring import In, Out
 
 from sluice.arith.floats import unpack
 from sluice.arith.flow import Flow
-from sluice.arith.multiplier import Multiplier
+from sluice.arith.products import add_products, products_steps, sum_width
+from sluice.arith.round import shift_up, up_steps
 from sluice.arith.sum import Frame, add_and_round
 from sluice.formats import Float
 
 __all__ = ["DotUnit"]
-
-MULTIPLY_STEPS = 3
-SHIFT_STEPS = 2
 
 
 class DotUnit(wiring.Component):
@@ -62,15 +60,10 @@ class DotUnit(wiring.Component):
         self, *, source: Float, target: Float, terms: int, stages: int, flush: bool = False
     ):
         self.source, self.target, self.terms, self.flush = source, target, terms, flush
-        largest = int(source.max / source.smallest)
-        self.width = (terms * largest**2).bit_length()
-        self.levels = (self.width - 1).bit_length()
-        self.depth = (terms - 1).bit_length()
+        self.width = sum_width((source, source), terms)
         self.frame = Frame(target, self.width - 1, target.fraction_bits, headroom=1)
-        normalise = -(-self.levels // 2)
-        self.steps = (
-            MULTIPLY_STEPS + SHIFT_STEPS + 1 + self.depth + 1 + normalise + 1 + self.frame.steps
-        )
+        normalise = up_steps(self.width)
+        self.steps = products_steps(terms) + 1 + normalise + 1 + self.frame.steps
         self.latency = min(stages, self.steps)
         size = source.width * terms
         super().__init__(
@@ -82,7 +75,16 @@ class DotUnit(wiring.Component):
         target = self.target
         flow: Any = Flow(m, steps=self.steps, stages=self.latency)
         flow.c = self.c
-        self._add_products(m, flow)
+        add_products(
+            m,
+            flow,
+            self.a,
+            self.b,
+            formats=(self.source, self.source),
+            terms=self.terms,
+            width=self.width,
+            flush=self.flush,
+        )
         self._normalise(flow)
 
         c = unpack(flow.c, target, flush=self.flush)
@@ -97,67 +99,6 @@ class DotUnit(wiring.Component):
         m.d.comb += self.o.eq(flow.result)
         return m
 
-    def _add_products(self, m: Module, flow: Any) -> None:
-        """Set ``total``, in units of the smallest product, and what the products were."""
-        source, terms = self.source, range(self.terms)
-        bits = source.fraction_bits + 1
-        # Registers of the multipliers; the exponents pass as many on the way.
-        stages = flow.registers(MULTIPLY_STEPS)
-        products: list[Value] = []
-        signs: list[Value] = []
-        up: list[Value] = []
-        down: list[Value] = []
-        nan: list[Value] = []
-        for k in terms:
-            part = slice(k * source.width, (k + 1) * source.width)
-            a = unpack(self.a[part], source, flush=self.flush)
-            b = unpack(self.b[part], source, flush=self.flush)
-            m.submodules[f"product_{k}"] = multiplier = Multiplier(
-                a_width=bits, b_width=bits, signed=False, stages=stages
-            )
-            m.d.comb += [multiplier.a.eq(a.significand), multiplier.b.eq(b.significand)]
-            products.append(multiplier.p)
-            sign = a.sign ^ b.sign
-            infinity = a.is_infinity | b.is_infinity
-            signs.append(sign)
-            up.append(infinity & ~sign)
-            down.append(infinity & sign)
-            nan.append(a.is_nan | b.is_nan | (infinity & (a.is_zero | b.is_zero)))
-            # Both are at least 1.
-            setattr(flow, f"up_by_{k}", (a.exponent + b.exponent - 2)[: source.exponent_bits + 1])
-        flow.signs, flow.ups, flow.downs, flow.nans = Cat(signs), Cat(up), Cat(down), Cat(nan)
-        flow.step()
-        flow.up, flow.down, flow.any_nan = flow.ups.any(), flow.downs.any(), flow.nans.any()
-        flow.all_negative = flow.signs.all()
-        for _ in range(MULTIPLY_STEPS - 1):
-            flow.step()
-
-        for k in terms:
-            setattr(flow, f"term_{k}", products[k])
-        half = (source.exponent_bits + 1) // 2
-        for low, high in ((half, source.exponent_bits + 1), (0, half)):
-            for k in terms:
-                value, by = getattr(flow, f"term_{k}"), getattr(flow, f"up_by_{k}")
-                setattr(flow, f"term_{k}", value << (by[low:high] << low))
-            flow.step()
-        for k in terms:
-            value = getattr(flow, f"term_{k}")[: self.width]
-            setattr(flow, f"part_{k}", Mux(flow.signs[k], -value, value))
-        flow.step()
-
-        count = self.terms
-        for _ in range(self.depth):
-            for k in range(count // 2):
-                pair = (getattr(flow, f"part_{j}") for j in (2 * k, 2 * k + 1))
-                setattr(flow, f"next_{k}", sum(pair, Const(0, 1)))
-            if count % 2:
-                setattr(flow, f"next_{count // 2}", getattr(flow, f"part_{count - 1}"))
-            count -= count // 2
-            for k in range(count):
-                setattr(flow, f"part_{k}", getattr(flow, f"next_{k}"))
-            flow.step()
-        flow.total = flow.part_0[: self.width + 1].as_signed()
-
     def _normalise(self, flow: Any) -> None:
         """Set what :func:`add_and_round` asks of a product."""
         negative = flow.total[-1]
@@ -166,18 +107,7 @@ class DotUnit(wiring.Component):
         flow.p_sign = Mux(flow.p_zero, flow.all_negative, negative)
         flow.step()
 
-        value: Value = flow.magnitude
-        zeros: list[Value] = []
-        for k, level in enumerate(reversed(range(self.levels))):
-            by = 1 << level
-            empty = ~value[-by:].any()
-            value = Mux(empty, Cat(Const(0, by), value[:-by]), value)[: self.width]
-            zeros.insert(0, empty)
-            if k % 2 or not level:
-                flow.magnitude, flow.zeros = value, Cat(zeros)
-                flow.step()
-                value = flow.magnitude
-                zeros = [flow.zeros[j] for j in range(len(zeros))]
+        shift_up(flow)
         flow.p_significand = flow.magnitude
         lowest = 2 * (self.source.min_exponent - self.source.fraction_bits)
         flow.p_exponent = Const(lowest + self.width - 1 + self.target.bias) - flow.zeros

@@ -64,8 +64,9 @@ class Elementwise(Block):
             m.d.comb += pipeline.i.payload[name].eq(operand.payload)
         wiring.connect(m, pipeline.o, wiring.flipped(self.o))
 
-        for k in range(self.lanes):
-            m.submodules[f"lane_{k}"] = unit = self.make_unit()
+        self.units: list[Any] = [self.make_unit() for _ in range(self.lanes)]
+        for k, unit in enumerate(self.units):
+            m.submodules[f"lane_{k}"] = unit
             for name in self.operands:
                 m.d.comb += getattr(unit, name).eq(Value.cast(pipeline.entry[name].data[k]))
             m.d.comb += Value.cast(pipeline.result.data[k]).eq(unit.o)

@@ -9,6 +9,7 @@ from amaranth.lib.wiring import In, Out
 from sluice.arith.floats import unpack
 from sluice.arith.flow import Flow, registers_before
 from sluice.arith.product import PRODUCT_STEPS, multiply
+from sluice.arith.round import RANDOM_STEPS
 from sluice.arith.sum import Frame, add_and_round
 from sluice.formats import Float
 
@@ -16,7 +17,7 @@ __all__ = ["MultiplyAddUnit"]
 
 
 class MultiplyAddUnit(wiring.Component):
-    """``a * b + c``, rounded once to nearest even; a result per cycle, no handshake.
+    """``a * b + c``, rounded once; a result per cycle, no handshake.
 
     Parameters
     ----------
@@ -33,6 +34,8 @@ class MultiplyAddUnit(wiring.Component):
         units then loses only ``latency - lead`` cycles from one to the next.
     gated : bool
         There is a port ``zero``.
+    random_bits : int, 0..16
+        Bits to round with stochastically; none rounds to nearest even.
 
     Members
     -------
@@ -41,6 +44,8 @@ class MultiplyAddUnit(wiring.Component):
     zero : In(1)
         With ``a`` and ``b``, of which only the signs count: the product is zero. There is such a
         port only if ``gated``.
+    random : In(random_bits)
+        ``random_lead`` cycles after ``a`` and ``b``. There is no such port without random bits.
     o : Out(target.width)
         ``latency`` cycles later. A NaN is the canonical one, positive.
 
@@ -55,6 +60,7 @@ class MultiplyAddUnit(wiring.Component):
     b: Signal
     c: Signal
     zero: Signal
+    random: Signal
     o: Signal
 
     def __init__(
@@ -66,20 +72,26 @@ class MultiplyAddUnit(wiring.Component):
         flush: bool = False,
         late: bool = False,
         gated: bool = False,
+        random_bits: int = 0,
     ):
         self.source, self.target, self.flush, self.late = source, target, flush, late
-        self.gated = gated
-        self.frame = Frame(target, 2 * source.fraction_bits, target.fraction_bits)
+        self.gated, self.random_bits = gated, random_bits
+        self.frame = Frame(
+            target, 2 * source.fraction_bits, target.fraction_bits, random_bits=random_bits
+        )
         self.steps = PRODUCT_STEPS + 1 + self.frame.steps
         self.latency = min(stages, self.steps)
         self.lead = registers_before(PRODUCT_STEPS, steps=self.steps, stages=self.latency)
-        ports: dict[str, Any] = {
-            "a": In(source.width),
-            "b": In(source.width),
-            "c": In(target.width),
-            "o": Out(target.width),
-        }
-        super().__init__(ports | ({"zero": In(1)} if gated else {}))
+        self.random_lead = registers_before(
+            self.steps - RANDOM_STEPS, steps=self.steps, stages=self.latency
+        )
+        ports: dict[str, Any] = {name: In(source.width) for name in "ab"}
+        ports["c"] = In(target.width)
+        if gated:
+            ports["zero"] = In(1)
+        if random_bits:
+            ports["random"] = In(random_bits)
+        super().__init__({**ports, "o": Out(target.width)})
 
     def elaborate(self, platform: Any) -> Module:
         m = Module()
@@ -106,6 +118,7 @@ class MultiplyAddUnit(wiring.Component):
         flow.infinity = flow.p_infinity | c.is_infinity
         flow.infinity_sign = Mux(flow.p_infinity, flow.p_sign, c.sign)
         flow.step()
-        add_and_round(flow, self.frame, flush=self.flush)
+        random = self.random if self.random_bits else None
+        add_and_round(flow, self.frame, flush=self.flush, random=random)
         m.d.comb += self.o.eq(flow.result)
         return m

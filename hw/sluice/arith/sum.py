@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from amaranth import Cat, Const, Mux, Value
 
 from sluice.arith.flow import Flow
-from sluice.arith.round import ROUND_STEPS, add_carry, round_and_pack, shift_down
+from sluice.arith.round import ROUND_STEPS, add_carry, round_and_pack, shift_down, shift_out
 from sluice.formats import Float
 
 __all__ = ["Frame", "add_and_round"]
@@ -26,19 +26,32 @@ class Frame:
         Bits of the operands below their units.
     headroom : int, 1 or 2
         Bits of the product from its unit up.
+    random_bits : int
+        Bits below the fraction that decide in stochastic rounding; none to nearest even.
     """
 
     target: Float
     product_bits: int
     addend_bits: int
     headroom: int = 2
+    random_bits: int = 0
 
     @property
     def unit(self) -> int:
         # With exponents two or more apart at most one bit cancels, so that below the unit stand the
-        # fraction, that bit and one to round by. Closer together, all bits of the smaller operand
+        # fraction, that bit and those to round by. Closer together, all bits of the smaller operand
         # must still be there.
-        return 3 + max(self.target.fraction_bits, self.product_bits, self.addend_bits)
+        longest = max(self.target.fraction_bits, self.product_bits, self.addend_bits)
+        return max(3 + longest, 1 + self.target.fraction_bits + self.random_bits)
+
+    @property
+    def tail(self) -> int:
+        """Low bits that hold something only where exponents are two or more apart.
+
+        There the leading bit is one of the top ones, or has no room to rise.
+        """
+        longest = max(self.target.fraction_bits, self.product_bits, self.addend_bits)
+        return self.unit - 3 - longest
 
     @property
     def width(self) -> int:
@@ -47,8 +60,17 @@ class Frame:
 
     @property
     def levels(self) -> int:
-        """Binary digits of the longest shift."""
-        return (self.width - 1).bit_length()
+        """Binary digits of the longest shift up."""
+        return (self.width - self.tail - 1).bit_length()
+
+    @property
+    def down_levels(self) -> int:
+        """Binary digits of the longest shift down that leaves something.
+
+        The last place is for what is lost, but to stochastic rounding, which then may have one
+        distance more that is left with a single bit.
+        """
+        return (self.unit - 1).bit_length()
 
     @property
     def steps(self) -> int:
@@ -56,8 +78,11 @@ class Frame:
         return 4 + self.levels + ROUND_STEPS
 
 
-def add_and_round(flow: Flow, frame: Frame, *, flush: bool) -> None:
-    """Set ``flow.result`` to the sum of a product and an addend, rounded to nearest even.
+def add_and_round(flow: Flow, frame: Frame, *, flush: bool, random: Value | None = None) -> None:
+    """Set ``flow.result`` to the sum of a product and an addend, rounded once.
+
+    To nearest even, or with ``random``, the ``frame.random_bits`` bits that go with the sum two
+    steps before the end, stochastically.
 
     The flow must have
 
@@ -73,13 +98,14 @@ def add_and_round(flow: Flow, frame: Frame, *, flush: bool) -> None:
     width = frame.width
 
     small = Cat(flow.small, flow.subtract)
-    flow.total = add_carry(flow.large, small, flow.subtract)[: width + 1]
+    carry = flow.subtract & ~flow.cut if frame.random_bits else flow.subtract
+    flow.total = add_carry(flow.large, small, carry)[: width + 1]
     flow.step()
 
     _normalise(flow, frame, flush=flush)
     sign = flow.sum_sign & ~(flow.is_nothing & flow.subtract)
     flow.sign = Mux(flow.infinity, flow.infinity_sign, sign)
-    round_and_pack(flow, frame.target, flush=flush, complement=True)
+    round_and_pack(flow, frame.target, flush=flush, complement=True, random=random)
 
 
 def _align(flow: Flow, frame: Frame) -> None:
@@ -103,7 +129,12 @@ def _align(flow: Flow, frame: Frame) -> None:
     flow.distance = flow.difference[:-1] ^ negative.replicate(len(flow.difference) - 1)
     flow.step()
 
-    value = shift_down(flow, frame.levels)
+    if frame.random_bits:
+        # What is cut off is a borrow, not a bit: then the sum is that of all bits, cut off.
+        levels = frame.down_levels
+        value, flow.cut = shift_out(flow, levels, top=unit if unit == 1 << levels else None)
+    else:
+        value = shift_down(flow, frame.down_levels)
     flow.small = value ^ flow.subtract.replicate(width)
     # How far up the sum may be shifted before its exponent is that of subnormal numbers.
     flow.room = flow.exponent + (frame.headroom - 1)
@@ -117,20 +148,24 @@ def _normalise(flow: Flow, frame: Frame, *, flush: bool) -> None:
     end, which is as much.
     """
     negative = flow.total[-1]
-    flow.is_nothing = ~flow.total.any()
+    flow.is_nothing = ~flow.total.any() & ~flow.cut if frame.random_bits else ~flow.total.any()
     flow.sum_sign = flow.large_sign ^ negative
     flow.ones = negative
     room = flow.room
     free: Value = Const(1) if flush else room[frame.levels :].any()
-    value = flow.total[: frame.width] ^ negative.replicate(frame.width)
+    value = flow.total[frame.tail : frame.width] ^ negative.replicate(frame.width - frame.tail)
+    if frame.tail:
+        flow.tail = flow.total[: frame.tail]
     shifts: list[Value] = []
     for level in reversed(range(frame.levels)):
         by = 1 << level
+        if level == 1 and frame.tail:
+            value = Cat(flow.tail ^ flow.ones.replicate(frame.tail), value)
         empty = ~value[-by:].any()
         # Digit by digit: where a shift was not needed, what is left is less than may be.
         shift = empty & (free | room[level])
         free = free | (room[level] & ~empty)
-        value = Mux(shift, Cat(flow.ones.replicate(by), value[:-by]), value)[: frame.width]
+        value = Mux(shift, Cat(flow.ones.replicate(by), value[:-by]), value)[: len(value)]
         shifts.append(shift)
         if level != 2:
             flow.magnitude, flow.free = value, free

@@ -18,6 +18,7 @@ from sluice_sim.golden.arith import (
 from sluice_sim.golden.arith_compare import compare, maximum, minimum
 from sluice_sim.golden.arith_convert import convert
 from sluice_sim.golden.formats import FixedFormat, FloatFormat, find_format
+from sluice_sim.golden.random import Lfsr32, Xoroshiro64, lane_seeds
 
 __all__ = [
     "AddBench",
@@ -156,6 +157,7 @@ class MultiplyAddBench(ElementwiseBench):
 
     def golden(self, operands: Mapping[str, Words]) -> Words:
         block = self.block
+        count = len(operands["a"])
         return multiply_add(
             operands["a"],
             operands["b"],
@@ -163,7 +165,16 @@ class MultiplyAddBench(ElementwiseBench):
             source=block.source,
             addend=block.target,
             flush=block.flush,
+            random=self.random(count) if block.random_bits else None,
+            random_bits=block.random_bits,
         )
+
+    def random(self, count: int) -> Words:
+        """Return the random bits of the results of ``count`` elements after reset."""
+        lanes, bits = self.block.lanes, self.block.random_bits
+        make, width = (Xoroshiro64, 64) if self.block.generator == "xoroshiro" else (Lfsr32, 32)
+        generator = make(lane_seeds(0, lanes, width), random_bits=bits)
+        return np.concatenate([generator.next() for _ in range(-(-count // lanes))])[:count]
 
     def values(self, rng: np.random.Generator, count: int) -> dict[str, Words]:
         found = super().values(rng, count)
@@ -319,4 +330,12 @@ class ConvertBench(ElementwiseBench):
             signed = words.astype(np.int64) << 64 - number.width >> 64 - number.width
             signed >>= rng.integers(0, number.width, count)
             words = signed.astype(np.uint64) & np.uint64((1 << number.width) - 1)
+        elif isinstance(target := find_format(self.block.target), FixedFormat):
+            # As many of every size that the target has, with some that are too large or small.
+            low = number.bias - target.fraction_bits - 3
+            exponent = rng.integers(low, low + target.width + 5, count)
+            top = (1 << number.exponent_bits) - 1
+            field = np.clip(exponent, 0, top).astype(np.uint64) << np.uint64(number.mantissa_bits)
+            rest = words & ~np.uint64(top << number.mantissa_bits)
+            words = np.where(rng.random(count) < 0.7, rest | field, words)
         return words

@@ -34,6 +34,10 @@ __all__ = [
 TOP = 60
 # The adder's sums have at most TOP + 2 bits; `Parts` has 53.
 SURPLUS = TOP + 2 - 53
+# Most random bits of a result; `round_parts` drops 63 bits at most, so that of a significand as
+# long as the rest, r never meets one that stands too low for it.
+MAX_RANDOM_BITS = 16
+MAX_DROP = 63 - MAX_RANDOM_BITS
 # Widest significand of a source, fp32.
 PRECISION = 24
 
@@ -98,6 +102,8 @@ def multiply_add(
     target: str | None = None,
     flush: bool = False,
     saturate: bool = False,
+    random: ArrayLike | None = None,
+    random_bits: int = 8,
 ) -> NDArray[np.uint64]:
     """Return ``a * b + c``, fused: the product is not rounded.
 
@@ -111,16 +117,24 @@ def multiply_add(
         Floating-point formats; the target is the addend's unless given.
     flush, saturate : bool
         See the module. The product is no result: it is never flushed.
+    random : array of integers, broadcast to the result
+        With these the exact result is rounded stochastically, as the mode ``generator`` of
+        :func:`sluice_sim.golden.rounding.round_bits` does, and not to nearest even.
+    random_bits : int, 1..16
+        Bits of ``random`` that count.
 
     Raises
     ------
     TypeError, ValueError
-        As :func:`multiply`.
+        As :func:`multiply`; also if ``random`` does not have ``random_bits`` bits.
     """
     src, other, dst = float_format(source), float_format(addend), float_format(target or addend)
     x, y = operands(src, a, b, flush=flush)
     (z,) = operands(other, c, flush=flush)
-    return finish(_sum(product(x, y), z), dst, flush=flush, saturate=saturate)
+    exact = _sum(product(x, y), z)
+    return finish(
+        exact, dst, flush=flush, saturate=saturate, random=random, random_bits=random_bits
+    )
 
 
 def divide(
@@ -255,16 +269,48 @@ def jam(significand: NDArray[np.uint64], shift: NDArray[np.uint64]) -> NDArray[n
 
 
 def finish(
-    parts: Parts, dst: FloatFormat, *, flush: bool = False, saturate: bool = False
+    parts: Parts,
+    dst: FloatFormat,
+    *,
+    flush: bool = False,
+    saturate: bool = False,
+    random: ArrayLike | None = None,
+    random_bits: int = 8,
 ) -> NDArray[np.uint64]:
     """Round to bit patterns of ``dst``, with one pattern for NaN."""
-    bits = round_parts(parts, dst, flush=flush, saturate=saturate)
+    mode, r = "nearest_even", None
+    if random is not None:
+        mode, r = "generator", _random_words(random, random_bits, parts.negative.shape)
+        # What is further below the fraction than r reaches must not come back within its reach.
+        length = np.frexp(parts.significand.astype(np.float64))[1].astype(np.int64)
+        shift = np.maximum(length - MAX_DROP, 0)
+        parts = parts._replace(
+            significand=jam(parts.significand, shift.astype(np.uint64)),
+            exponent=parts.exponent + shift,
+        )
+    bits = round_parts(
+        parts, dst, mode=mode, flush=flush, saturate=saturate, random_bits=random_bits, random=r
+    )
     magnitude = bits & np.uint64((1 << dst.width - 1) - 1)
     is_nan = magnitude > dst.max_code + int(dst.has_inf)
     return np.where(is_nan, np.uint64(dst.nan_code), bits)
 
 
 # --------------------------------------------------------------------------------- steps
+
+
+def _random_words(
+    random: ArrayLike, random_bits: int, shape: tuple[int, ...]
+) -> NDArray[np.uint64]:
+    """Check the random bits of each result."""
+    if not 1 <= random_bits <= MAX_RANDOM_BITS:
+        raise ValueError(f"random_bits must be in 1..{MAX_RANDOM_BITS}, not {random_bits}")
+    r = np.asarray(random)
+    if r.dtype.kind not in "iu":
+        raise TypeError(f"random must be integers, not {r.dtype}")
+    if r.size and (int(r.min()) < 0 or int(r.max()) >> random_bits):
+        raise ValueError(f"random must be in 0..2**{random_bits}-1")
+    return np.broadcast_to(r, shape).astype(np.uint64)
 
 
 def _normalise(x: Parts, top: int) -> Parts:

@@ -5,7 +5,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from sluice_sim.golden.arith import finish, operands
 from sluice_sim.golden.formats import FixedFormat, FloatFormat, decode, find_format
-from sluice_sim.golden.rounding import Parts, round_bits, round_parts
+from sluice_sim.golden.rounding import Parts, round_parts
 
 __all__ = ["convert", "mx_dequantize", "mx_quantize"]
 
@@ -27,7 +27,7 @@ def convert(
     source, target : str
         Names of formats, see :func:`sluice_sim.golden.formats.find_format`.
     flush, saturate : bool
-        See `arith`; fixed point has no subnormals.
+        See `arith`; a fixed-point target always saturates, and has no subnormals to flush.
 
     Notes
     -----
@@ -43,9 +43,9 @@ def convert(
         If there is no such format, or a pattern is too wide for it.
     """
     src, dst = find_format(source), find_format(target)
-    if isinstance(dst, FixedFormat):
-        return round_bits(a, source=source, target=target, mode="nearest_even")
     (x,) = operands(src, a, flush=flush)
+    if isinstance(dst, FixedFormat):
+        return round_parts(x, dst)
     return finish(x, dst, flush=flush, saturate=saturate)
 
 

@@ -1,4 +1,7 @@
-"""Golden models of exact accumulation: many products, one rounding. The rules are in `arith`."""
+"""Golden models of exact accumulation: many products, at most one rounding.
+
+The rules are in `arith`.
+"""
 
 from dataclasses import dataclass
 
@@ -6,10 +9,10 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from sluice_sim.golden.arith import finish, float_format, jam, operands, product
-from sluice_sim.golden.formats import FloatFormat
+from sluice_sim.golden.formats import FixedFormat, FloatFormat, check_codes, find_format
 from sluice_sim.golden.rounding import Parts
 
-__all__ = ["Kulisch", "dot", "kulisch_add", "kulisch_round"]
+__all__ = ["Kulisch", "dot", "dot_integer", "kulisch_add", "kulisch_round"]
 
 LIMB = 32
 MASK = np.int64((1 << LIMB) - 1)
@@ -24,6 +27,7 @@ def dot(
     *,
     source: str,
     addend: str,
+    other: str | None = None,
     target: str | None = None,
     flush: bool = False,
     saturate: bool = False,
@@ -36,8 +40,9 @@ def dot(
         Bit patterns of format ``source``; at most ``2**28`` terms.
     c : array of integers, shape ``(...)``
         Bit patterns of format ``addend``.
-    source, addend, target : str
-        Floating-point formats; the target is the addend's unless given.
+    source, other, addend, target : str
+        Floating-point formats; that of ``b`` is the source unless ``other`` is given, and the
+        target is the addend's.
     flush, saturate : bool
         See `arith`. Neither the products nor any partial sum is flushed or saturated.
 
@@ -54,7 +59,8 @@ def dot(
         If a pattern is too wide for its format, a format is not floating point, or there is no
         axis of terms.
     """
-    src, other, dst = float_format(source), float_format(addend), float_format(target or addend)
+    src, partner = float_format(source), float_format(other or source)
+    third, dst = float_format(addend), float_format(target or addend)
     a, b = np.broadcast_arrays(a, b)
     if not a.ndim:
         raise ValueError("a and b need an axis of terms")
@@ -67,11 +73,46 @@ def dot(
     for start in range(0, c.size, CHUNK):
         rows = slice(start, start + CHUNK)
         # Terms first: a row of limbs then meets contiguous operands.
-        x, y = operands(src, a[rows].T, b[rows].T, flush=flush)
-        (z,) = operands(other, c[rows], flush=flush)
-        exact = _exact_sum(product(x, y), z, lsb=min(2 * _lsb(src), _lsb(other)))
+        (x,) = operands(src, a[rows].T, flush=flush)
+        (y,) = operands(partner, b[rows].T, flush=flush)
+        (z,) = operands(third, c[rows], flush=flush)
+        lsb = min(_lsb(src) + _lsb(partner), _lsb(third))
+        exact = _exact_sum(product(x, y), z, lsb=lsb)
         result[rows] = finish(exact, dst, flush=flush, saturate=saturate)
     return result.reshape(shape)
+
+
+def dot_integer(
+    a: ArrayLike, b: ArrayLike, c: ArrayLike, *, source: str, target: str = "int32"
+) -> NDArray[np.uint64]:
+    """Return the sum over the last axis of ``a * b``, plus ``c``, modulo ``2**width``.
+
+    Parameters
+    ----------
+    a, b : array of integers, shape ``(..., terms)``, broadcast against each other
+        Bit patterns of format ``source``; at most ``2**20`` terms.
+    c : array of integers, shape ``(...)``
+        Bit patterns of format ``target``.
+    source, target : str
+        Formats of signed integers, of at most 16 and 32 bits.
+
+    Raises
+    ------
+    TypeError
+        If patterns are not integers.
+    ValueError
+        If a pattern is too wide for its format, or a format is floating point.
+    """
+    factor, result = find_format(source), find_format(target)
+    if not isinstance(factor, FixedFormat) or not isinstance(result, FixedFormat):
+        raise ValueError(f"dot_integer needs integers, not {source} and {target}")
+
+    def signed(bits: ArrayLike, number: FixedFormat) -> NDArray[np.int64]:
+        spare = 64 - number.width
+        return check_codes(bits, number) << spare >> spare
+
+    total = np.sum(signed(a, factor) * signed(b, factor), axis=-1) + signed(c, result)
+    return (total & (1 << result.width) - 1).astype(np.uint64)
 
 
 @dataclass(frozen=True)
