@@ -19,6 +19,7 @@ ARRAY = (
         "matrix products on a systolic array, operands straight or transposed",
         group="array",
         systems=("A2",),
+        preview=True,
         bench="sluice_sim.bench.matmul:MatmulBench",
         proof="sluice_sim.formal.matmul:prove_matmul",
         golden="sluice_sim.golden.array:multiply_matrices",
