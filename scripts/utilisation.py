@@ -19,15 +19,14 @@ from numpy.typing import NDArray
 ROOT = Path(__file__).resolve().parents[1]
 sys.path[:0] = [str(ROOT / part) for part in ("hw", "sim", "boards")]
 
-from sluice.array import Kind, Matmul  # noqa: E402
-from sluice.array.command import command_layout  # noqa: E402
+from sluice.array import Matmul  # noqa: E402
 from sluice.array.driver import Product, plan_product  # noqa: E402
 from sluice.array.sparse import depths  # noqa: E402
 from sluice.files import keep_json, replaced_file  # noqa: E402
-from sluice.tensors import beats_of, rows_of  # noqa: E402
-from sluice_sim.bench.matmul import matrix_words, order_of  # noqa: E402
+from sluice_sim.bench.array import matrix_words  # noqa: E402
+from sluice_sim.bench.matmul import order_of  # noqa: E402
 from sluice_sim.golden.array import multiply_matrices  # noqa: E402
-from sluice_sim.play import play  # noqa: E402
+from sluice_sim.play import play_product  # noqa: E402
 
 JSON_FILE = ROOT / "docs/data/utilisation.json"
 PAGE = ROOT / "docs/array.md"
@@ -55,22 +54,11 @@ def multiply(
 ) -> tuple[Product, int, int]:
     """Return the plan of a product, its cycles, and its cycles with loading."""
     product = plan_product(engine, a, b, **how)
-    inputs = {
-        name: [word for row in product.rows[name] for word in beats_of(row, engine.beats[name])]
-        for name in "ab"
-    }
-    inputs |= {"command": product.commands, "map": product.maps}
-    limit = 4 * product.vectors + sum(map(len, inputs.values())) + 10000
-    played = play(engine, inputs, {"o": len(product.places)}, limit=limit)
+    y, at = play_product(engine, product)
     formats = {name: getattr(engine, name) for name in ("operand", "total", "result")}
-    y = product.assemble(rows_of(played.words["o"], engine.o_beat))
     if not (y == multiply_matrices(a, b, **formats, order=order_of(product))).all():
         raise SystemExit(f"{engine.spelled}: the product is wrong")
-    layout: Any = command_layout(engine.count_bits)
-    kinds = [layout.from_bits(c).kind for c in product.commands]
-    end = int(played["o"][-1]) + 1
-    cycles = end - int(played["command"][kinds.index(Kind.MULTIPLY)])
-    return product, cycles, end - int(min(played["a"][0], played["b"][0]))
+    return product, at["ends"] + 1 - at["begins"], at["ends"] + 1 - at["loads"]
 
 
 def measure(made: dict[str, Any], size: int, shape: tuple[int, int, int]) -> dict[str, Any]:

@@ -4,17 +4,21 @@ import subprocess
 import tempfile
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from sluice.array import Kind, Matmul, command_layout
+from sluice.array.driver import Product
 from sluice.block import Block
 from sluice.export import StreamPort, ports_of, streams_of, to_verilog
 from sluice.technology import GENERIC, Technology
+from sluice.tensors import beats_of, rows_of
 from sluice_sim.models import models_of
 from sluice_sim.sweep import compile_bench
 
-__all__ = ["Played", "play"]
+__all__ = ["Played", "play", "play_product"]
 
 _BENCH = """
 module bench;
@@ -140,6 +144,29 @@ def play(
         if len(played[name]) < count:
             raise TimeoutError(f"{name} gave {len(played[name])} of {count} in {limit} cycles")
     return played
+
+
+def play_product(engine: Matmul, product: Product) -> tuple[NDArray[np.uint64], dict[str, int]]:
+    """Multiply two matrices; return the result, and when what happened.
+
+    Cycles are those of the first beat that is loaded (``loads``), of the start of the first
+    multiplication (``begins``) and of the last result (``ends``).
+    """
+    inputs = {
+        name: [word for row in product.rows[name] for word in beats_of(row, engine.beats[name])]
+        for name in "ab"
+    }
+    inputs |= {"command": product.commands, "map": product.maps}
+    limit = 4 * product.vectors + sum(map(len, inputs.values())) + 10000
+    played = play(engine, inputs, {"o": len(product.places)}, limit=limit)
+    layout: Any = command_layout(engine.count_bits)
+    kinds = [layout.from_bits(c).kind for c in product.commands]
+    cycles = {
+        "loads": int(min(played["a"][0], played["b"][0])),
+        "begins": int(played["command"][kinds.index(Kind.MULTIPLY)]),
+        "ends": int(played["o"][-1]),
+    }
+    return product.assemble(rows_of(played.words["o"], engine.o_beat)), cycles
 
 
 def _width(stream: StreamPort) -> int:

@@ -6,30 +6,15 @@ import numpy as np
 import pytest
 import scipy.sparse
 
-from sluice.array import Kind, Matmul, command_layout
+from sluice.array import Matmul
 from sluice.array.driver import plan_product
 from sluice.array.sparse import compress, depths, schedule
-from sluice.tensors import beats_of, rows_of
-from sluice_sim.bench.matmul import matrix_words
+from sluice_sim.bench.array import matrix_words
 from sluice_sim.golden.array import multiply_matrices
 from sluice_sim.golden.formats import decode
-from sluice_sim.play import play
+from sluice_sim.play import play_product
 
 TINY: dict[str, Any] = {"size": 4, "columns": 4, "a_blocks": 16, "b_blocks": 16, "sums": 64}
-
-
-def played_product(engine, product):
-    """Return the result, and the cycles of the first product's begin and of the last result."""
-    inputs = {
-        name: [word for row in product.rows[name] for word in beats_of(row, engine.beats[name])]
-        for name in "ab"
-    }
-    inputs |= {"command": product.commands, "map": product.maps}
-    played = play(engine, inputs, {"o": len(product.places)}, limit=9000)
-    kinds = [command_layout(engine.count_bits).from_bits(c).kind for c in product.commands]
-    begins = played["command"][kinds.index(Kind.MULTIPLY)]
-    y = product.assemble(rows_of(played.words["o"], engine.o_beat))
-    return y, begins, played["o"][-1]
 
 
 @pytest.mark.parametrize(
@@ -49,12 +34,12 @@ def test_cycles(shape, changes):
     rng = np.random.default_rng(1)
     a, b = matrix_words("int8", rng, (m, k)), matrix_words("int8", rng, (k, n))
     product = plan_product(engine, a, b)
-    y, begins, end = played_product(engine, product)
+    y, at = play_product(engine, product)
     expected = multiply_matrices(a, b, operand="int8", total="int32", result="int32")
     assert np.array_equal(y, expected)
     tiles = -(-k // engine.size) * -(-n // engine.columns)
     assert product.vectors == m * tiles
-    assert end - begins == engine.columns + product.vectors + engine.pipeline.latency
+    assert at["ends"] - at["begins"] == engine.columns + product.vectors + engine.pipeline.latency
 
 
 @pytest.mark.parametrize("turned", [(False, False), (True, False), (False, True), (True, True)])
@@ -70,7 +55,7 @@ def test_chunks_go_into_small_scratchpads(turned):
         transpose_a=turned[0],
         transpose_b=turned[1],
     )
-    y, _, _ = played_product(engine, product)
+    y, _ = play_product(engine, product)
     expected = multiply_matrices(a, b, operand="int8", total="int32", result="int32")
     assert np.array_equal(y, expected)
 
@@ -191,14 +176,14 @@ def test_sparse_cycles():
     rng = np.random.default_rng(7)
     a, b = matrix_words("int8", rng, (24, 64)), random_sparse(rng, (64, 8), 0.8)
     product = plan_product(engine, a, b, sparse=True, together=2)
-    y, begins, end = played_product(engine, product)
+    y, at = play_product(engine, product)
     expected = multiply_matrices(a, b, operand="int8", total="int32", result="int32")
     assert np.array_equal(y, expected)
     passes = -(-sum(depths(b, 4)) // 4)
     assert passes < 16
     assert product.vectors == 24 * 2 * passes
     # The map's first entry is fetched while the first tile is loaded.
-    assert end - begins == engine.columns + product.vectors + engine.pipeline.latency
+    assert at["ends"] - at["begins"] == engine.columns + product.vectors + engine.pipeline.latency
 
 
 def test_zeros_that_are_not_there_meet_no_infinity():
@@ -211,7 +196,7 @@ def test_zeros_that_are_not_there_meet_no_infinity():
     b = np.zeros((32, 3), np.uint64)
     b[0], b[17, 1] = 0xBF80, 0x3F80
     product = plan_product(engine, a, b, sparse=True)
-    y, _, _ = played_product(engine, product)
+    y, _ = play_product(engine, product)
     minus_one, minus_infinity = 0xBF800000, 0xFF800000
     expected = np.full((5, 3), minus_one)
     expected[:, 1] = 0

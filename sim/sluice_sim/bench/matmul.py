@@ -10,30 +10,13 @@ from sluice.array.command import Kind, encode_command
 from sluice.array.driver import Product, plan_product
 from sluice.block import Block
 from sluice_sim.bench.arith import float_words
+from sluice_sim.bench.array import matrix_words
 from sluice_sim.bench.spec import Bench, Scenario, Word, beats, pack
 from sluice_sim.golden.array import multiply_matrices
 from sluice_sim.golden.formats import FloatFormat, find_format
 from sluice_sim.golden.rounding import MODES
 
-__all__ = ["MatmulBench", "matrix_words", "order_of"]
-
-
-def matrix_words(name: str, rng: np.random.Generator, shape: tuple[int, ...]) -> NDArray[np.uint64]:
-    """Return words of all kinds, most of them such that sums stay numbers."""
-    number = find_format(name)
-    count = int(np.prod(shape))
-    if isinstance(number, FloatFormat):
-        found = float_words(number, rng, count)
-        # Sums of anything are soon NaN, which hides what came before.
-        tame = rng.integers(-4, 4, count) + number.bias << number.mantissa_bits
-        tame |= rng.integers(0, 1 << number.mantissa_bits, count)
-        tame |= rng.integers(0, 2, count) << number.width - 1
-        found = np.where(rng.random(count) < 0.9, tame.astype(np.uint64), found)
-    else:
-        found = rng.integers(0, 1 << number.width, count, dtype=np.uint64)
-        least = np.uint64(1 << number.width - 1)
-        found = np.where(rng.random(count) < 0.2, least, found)
-    return found.reshape(shape)
+__all__ = ["MatmulBench", "order_of"]
 
 
 def order_of(product: Product) -> NDArray[np.int64]:
@@ -79,7 +62,7 @@ class MatmulBench(Bench):
             for row, column, count in product.places:
                 values = y[row, column : column + count].tolist()
                 expected.append(pack(made.o_beat, values, last=True))
-        return Scenario(streams, {"o": expected}, self.signals(y for _, y in products))
+        return Scenario(streams, {"o": expected})
 
     def shapes_of(self, kind: str, rng: np.random.Generator) -> list[tuple[int, int, int]]:
         """Return M, K and N of some products."""
@@ -127,9 +110,6 @@ class MatmulBench(Bench):
         order = order_of(product)
         y = multiply_matrices(a, b, **self.formats, mode=mode, saturate=saturate, order=order)
         return product, y
-
-    def signals(self, results: Iterable[NDArray[np.uint64]]) -> dict[str, int]:
-        return {}
 
     def one_tile(self, rng: np.random.Generator) -> Scenario:
         """Load the operands of one tile, the first again and again over itself, and multiply."""

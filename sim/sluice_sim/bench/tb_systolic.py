@@ -14,8 +14,7 @@ import numpy as np
 from cocotb.clock import Clock
 from cocotb.triggers import ReadOnly, RisingEdge
 
-from sluice_sim.bench.arith import float_words
-from sluice_sim.bench.array import make_array
+from sluice_sim.bench.array import make_array, matrix_words
 from sluice_sim.golden.array import multiply_sparse_tile, multiply_tile
 from sluice_sim.golden.formats import FloatFormat, find_format
 
@@ -46,30 +45,6 @@ class Plan:
 
     drive: list[Cycle]
     due: dict[int, int]
-
-
-def words(name: str, rng: np.random.Generator, shape: tuple[int, ...], zeros: float) -> np.ndarray:
-    """Return words of all kinds, most of them such that sums stay numbers, and zeros."""
-    number = find_format(name)
-    count = int(np.prod(shape))
-    zero = np.zeros(count, np.uint64)
-    if isinstance(number, FloatFormat):
-        found = float_words(number, rng, count)
-        # Sums of anything are soon NaN, which hides what came before.
-        tame = rng.integers(-4, 4, count) + number.bias << number.mantissa_bits
-        tame |= rng.integers(0, 1 << number.mantissa_bits, count)
-        tame |= rng.integers(0, 2, count) << number.width - 1
-        found = np.where(rng.random(count) < 0.9, tame.astype(np.uint64), found)
-        if zeros:
-            # Zeros meet what is no number, and follow it.
-            worst = rng.choice([number.nan_code, number.inf_code if number.has_inf else 0], count)
-            found = np.where(rng.random(count) < 0.05, worst.astype(np.uint64), found)
-        zero |= rng.integers(0, 2, count, dtype=np.uint64) << np.uint64(number.width - 1)
-    else:
-        found = rng.integers(0, 1 << number.width, count, dtype=np.uint64)
-        least = np.uint64(1 << number.width - 1)
-        found = np.where(rng.random(count) < 0.2, least, found)
-    return np.where(rng.random(count) < zeros, zero, found).reshape(shape)
 
 
 def packed(values: np.ndarray, width: int) -> int:
@@ -126,7 +101,7 @@ def plan(array, rng: np.random.Generator, *, tight: bool) -> Plan:
     loads: dict[int, Cycle] = {}
     start = 0
     for k in range(8):
-        w = words(OPERAND, rng, (rows, columns), zeros)
+        w = matrix_words(OPERAND, rng, (rows, columns), zeros)
         tags = rng.integers(0, GROUP, (rows, columns))
         # All rows, none, the upper ones, and any.
         used = np.full(rows, True)
@@ -144,8 +119,8 @@ def plan(array, rng: np.random.Generator, *, tight: bool) -> Plan:
             )
         start += columns if tight else columns + int(rng.integers(0, 4))
         count = columns if tight else columns + int(rng.integers(0, 2 * columns + 3))
-        x = words(OPERAND, rng, (count, rows, GROUP), zeros)
-        p = words(TOTAL, rng, (count, columns), zeros)
+        x = matrix_words(OPERAND, rng, (count, rows, GROUP), zeros)
+        p = matrix_words(TOTAL, rng, (count, columns), zeros)
         sums = sums_of(x, w, tags, used, p)
         for k in range(count):
             drive += [Cycle()] * (start + k + 1 - len(drive))

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from amaranth import Cat, Const, Elaboratable, Module, Signal
+from amaranth import Cat, Const
 
 from sluice_sim.formal.engine import Proof
 from sluice_sim.formal.monitors import Source, Token, add_rules, add_track
@@ -15,24 +15,17 @@ __all__ = [
 ]
 
 
-class _AnyResult(Elaboratable):
-    """Stands for the unit of a lane; its result is anything."""
-
-    def __init__(self, proof: Proof):
-        dut: Any = proof.dut
-        for name, beat in dut.beats.items():
-            setattr(self, name, Signal(beat.element_width))
-        self.o = proof.input(dut.o_beat.element_width, "result")
-        self.random, self.random_lead = Signal(getattr(dut, "random_bits", 0)), 0
-
-    def elaborate(self, platform: Any) -> Module:
-        return Module()
+def _compute_anything(proof: Proof, *makers: str) -> None:
+    """Let what is made by methods of the block, ``make_unit`` if none is named, give anything."""
+    for name in makers or ("make_unit",):
+        make = getattr(proof.dut, name)
+        setattr(proof.dut, name, lambda make=make: proof.give_anything(make(), "result"))
 
 
 def prove_elementwise(proof: Proof) -> None:
     """Every beat leaves once, in order, with its packet's end, whatever is computed."""
     dut: Any = proof.dut
-    dut.make_unit = lambda: _AnyResult(proof)
+    _compute_anything(proof)
     first, *others = (Source(proof, getattr(dut, name)) for name in dut.operands)
     add_rules(proof, dut.o)
     beat = getattr(dut, next(iter(dut.operands))).payload
@@ -47,25 +40,10 @@ def prove_elementwise(proof: Proof) -> None:
     )
 
 
-class _AnySum(Elaboratable):
-    """Stands for the datapath of exact accumulation; its result is anything."""
-
-    def __init__(self, proof: Proof):
-        dut: Any = proof.dut
-        for name, beat in dut.beats.items():
-            setattr(self, name, Signal(beat.data_bits))
-        self.keep, self.valid, self.last = Signal(dut.lanes), Signal(), Signal()
-        self.o = proof.input(dut.o_beat.element_width, "result")
-        self.overflow = Signal()
-
-    def elaborate(self, platform: Any) -> Module:
-        return Module()
-
-
 def prove_accumulate(proof: Proof) -> None:
     """Every packet gives one packet of one element, whatever is computed."""
     dut: Any = proof.dut
-    dut.make_unit = lambda: _AnySum(proof)
+    _compute_anything(proof)
     first, other = (Source(proof, getattr(dut, name)) for name in dut.operands)
     add_rules(proof, dut.o)
     o = dut.o.payload
@@ -80,35 +58,10 @@ def prove_accumulate(proof: Proof) -> None:
     )
 
 
-class _AnyElement(Elaboratable):
-    """Stands for what converts an element; its result is anything."""
-
-    def __init__(self, proof: Proof):
-        dut: Any = proof.dut
-        self.a, self.scale = Signal(dut.i_beat.element_width), Signal(8)
-        self.o = proof.input(dut.o_beat.element_width, "result")
-
-    def elaborate(self, platform: Any) -> Module:
-        return Module()
-
-
-class _AnyScale(Elaboratable):
-    """Stands for what finds the scale of a block, which is anything."""
-
-    def __init__(self, proof: Proof):
-        dut: Any = proof.dut
-        self.a, self.keep = Signal(dut.i_beat.data_bits), Signal(dut.lanes)
-        self.valid, self.ends = Signal(), Signal()
-        self.o, self.some = proof.input(8, "scale"), proof.input(1, "some")
-
-    def elaborate(self, platform: Any) -> Module:
-        return Module()
-
-
 def prove_mx_dequantize(proof: Proof) -> None:
     """Every beat leaves once, in order, with its packet's end, whatever is computed."""
     dut: Any = proof.dut
-    dut.make_unit = lambda: _AnyElement(proof)
+    _compute_anything(proof)
     source, scale = Source(proof, dut.i), Source(proof, dut.i_scale, name="scale")
     add_rules(proof, dut.o)
     i, o = dut.i.payload, dut.o.payload
@@ -129,8 +82,7 @@ def prove_mx_quantize(proof: Proof) -> None:
     Two queues and a search between input and output are beyond the solver together.
     """
     dut: Any = proof.dut
-    dut.make_unit = lambda: _AnyElement(proof)
-    dut.make_scan = lambda: _AnyScale(proof)
+    _compute_anything(proof, "make_unit", "make_scan")
     Source(proof, dut.i)
     add_rules(proof, dut.o)
     add_rules(proof, dut.o_scale, name="o_scale")

@@ -10,6 +10,7 @@ from typing import Any
 from amaranth import Cat, ClockDomain, Module, Signal, Value
 from amaranth.back import rtlil  # pyright: ignore[reportAttributeAccessIssue] (not in the stubs)
 from amaranth.hdl import Assert
+from amaranth.lib.wiring import Out
 
 from sluice.block import Block
 from sluice.catalogue import Entry, load
@@ -82,6 +83,17 @@ class Proof:
         """Drive an input of the block."""
         self.module.d.comb += Value.cast(target).eq(Value.cast(value))
         self.driven.append(id(Value.cast(target)))
+
+    def give_anything(self, part: Any, name: str) -> Any:
+        """Let the outputs of ``part`` of the block be anything in every cycle; return it."""
+        m = Module()
+        for path, member, value in part.signature.flatten(part):
+            if member.flow is Out:
+                output = Value.cast(value)
+                given = self.input(len(output), "_".join(map(str, (name, *path))))
+                m.d.comb += output.eq(given)
+        part.elaborate = lambda platform: m
+        return part
 
     def forbid(self, name: str, condition: Any) -> None:
         """State that ``condition`` never holds."""

@@ -2,24 +2,12 @@
 
 from typing import Any
 
-from amaranth import Cat, Module, Signal, Value
-from amaranth.lib.wiring import Out
+from amaranth import Cat, Signal, Value
 
 from sluice_sim.formal.engine import Proof
 from sluice_sim.formal.monitors import Source
 
 __all__ = ["prove_matmul"]
-
-
-def give_anything(proof: Proof, part: Any, name: str) -> None:
-    """Let the outputs of ``part`` be anything in every cycle."""
-    m = Module()
-    for path, member, value in part.signature.flatten(part):
-        if member.flow is Out:
-            output = Value.cast(value)
-            given = proof.input(len(output), "_".join(map(str, (name, *path))))
-            m.d.comb += output.eq(given)
-    part.elaborate = lambda platform: m
 
 
 def prove_matmul(proof: Proof) -> None:
@@ -32,7 +20,7 @@ def prove_matmul(proof: Proof) -> None:
     dut: Any = proof.dut
     m = proof.module
     for name, part in {"array": dut.array, "pipeline": dut.pipeline, **dut.pads}.items():
-        give_anything(proof, part, name)
+        proof.give_anything(part, name)
     vectors, weights = dut.vectors, dut.weights
     Source(proof, dut.command, name="command")
     # Nothing to do is no command.
