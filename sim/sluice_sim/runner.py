@@ -32,6 +32,14 @@ __all__ = [
 
 SIMULATORS = ("icarus", "verilator")
 
+_ENVIRONMENT = {
+    "COCOTB_ANSI_OUTPUT": "0",
+    # Assertions are explained by compiling their module anew, by default every module, NumPy too,
+    # in every run: a second and more.
+    "COCOTB_REWRITE_ASSERTION_FILES": "*/sluice_sim/bench/*.py",
+    "PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1",
+}
+
 
 @dataclass(frozen=True)
 class Result:
@@ -212,7 +220,7 @@ def run_modules(
             test_dir=folder,
             seed=seed,
             waves=waves,
-            extra_env={**env, "COCOTB_ANSI_OUTPUT": "0"},
+            extra_env={**_ENVIRONMENT, **env},
             results_xml=str(results),
             log_file=folder / f"test-{seed}.log",
         )
