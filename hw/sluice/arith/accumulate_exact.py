@@ -2,13 +2,14 @@
 
 from typing import Any
 
-from amaranth import Cat, Module, Signal, Value
+from amaranth import Cat, Module, Value
 from amaranth.lib import data, stream
 from amaranth.lib.wiring import In, Out
 
 from sluice.arith.accumulate_exact_unit import AccumulateExactUnit
 from sluice.arith.floats import FLOATS
 from sluice.block import Block
+from sluice.delay import delay
 from sluice.formats import FORMATS
 from sluice.params import Choice, Int
 from sluice.stream import Beat, Pipeline, join
@@ -159,11 +160,7 @@ class AccumulateExact(Block):
             unit.last.eq(a.last),
             pipeline.result.word.eq(unit.o),
         ]
-        last: Value = a.last
-        for k in range(self.unit_latency):
-            later = Signal(name=f"last_{k + 1}", reset_less=True)
-            m.d.sync += later.eq(last)
-            last = later
+        last = delay(m, "last", a.last, self.unit_latency)
         result = pipeline.o.payload
         m.d.comb += [
             pipeline.result.last.eq(last),

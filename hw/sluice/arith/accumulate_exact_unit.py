@@ -9,6 +9,7 @@ from amaranth.lib.wiring import In, Out
 from sluice.arith.flow import Flow, registers_before
 from sluice.arith.products import add_products, products_steps, sum_width
 from sluice.arith.round import hold_exponent, place_and_round, place_steps, shift_up, up_steps
+from sluice.delay import delay
 from sluice.formats import Float
 
 __all__ = ["AccumulateExactUnit"]
@@ -98,11 +99,7 @@ class AccumulateExactUnit(wiring.Component):
         flow: Any = Flow(m, steps=self.front, stages=self.front_stages)
         flow.last = self.last
         # With a reset, for what is on the way then must not become part of a sum.
-        self.arrives: Value = self.valid
-        for k in range(self.front_stages):
-            later = Signal(name=f"valid_{k + 1}")
-            m.d.sync += later.eq(self.arrives)
-            self.arrives = later
+        self.arrives = delay(m, "valid", self.valid, self.front_stages, reset=True)
         words: list[Value] = []
         for word, number in zip((self.a, self.b), self.formats, strict=True):
             kept = Cat(bit.replicate(number.width) for bit in self.keep)

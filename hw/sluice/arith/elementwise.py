@@ -3,12 +3,13 @@
 from collections.abc import Mapping
 from typing import Any
 
-from amaranth import Cat, Module, Signal, Value
+from amaranth import Cat, Module, Value
 from amaranth.hdl import ShapeLike
 from amaranth.lib import data, stream, wiring
 from amaranth.lib.wiring import In, Out
 
 from sluice.block import Block
+from sluice.delay import delay
 from sluice.formats import Format
 from sluice.stream import Beat, Pipeline, join
 
@@ -75,9 +76,6 @@ class Elementwise(Block):
         for other in others:
             with m.If(pipeline.entry_valid & (Cat(other.keep, other.last) != frame)):
                 m.d.sync += self.status.uneven.eq(1)
-        for k in range(self.unit_latency):
-            later = Signal(self.lanes + 1, name=f"frame_{k + 1}", reset_less=True)
-            m.d.sync += later.eq(frame)
-            frame = later
+        frame = delay(m, "frame", frame, self.unit_latency)
         m.d.comb += Cat(pipeline.result.keep, pipeline.result.last).eq(frame)
         return m

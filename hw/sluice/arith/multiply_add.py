@@ -2,12 +2,13 @@
 
 from typing import Any
 
-from amaranth import Const, Module, Signal, Value
+from amaranth import Const, Module
 from amaranth.lib import stream
 
 from sluice.arith.elementwise import Elementwise
 from sluice.arith.floats import FLOATS, find_floats
 from sluice.arith.multiply_add_unit import MultiplyAddUnit
+from sluice.delay import delay
 from sluice.params import Choice, Flag, Int
 from sluice.rounding.generators import GENERATORS, default_seeds
 
@@ -139,11 +140,8 @@ class MultiplyAdd(Elementwise):
         if not self.random_bits:
             return m
         # The random bits of a beat are those of its place, so that stalls do not change a result.
-        valid: Value = self.pipeline.entry_valid
-        for k in range(self.units[0].random_lead):
-            later = Signal(name=f"rounds_{k + 1}")
-            m.d.sync += later.eq(valid)
-            valid = later
+        lead = self.units[0].random_lead
+        valid = delay(m, "rounds", self.pipeline.entry_valid, lead, reset=True)
         make = GENERATORS[self.generator]
         for unit, init in zip(self.units, default_seeds(self.lanes, make.WIDTH), strict=True):
             generator = make(

@@ -2,12 +2,12 @@
 
 from typing import Any
 
-from amaranth import Cat, Module, Signal, Value
+from amaranth import Module, Value
 from amaranth.lib import data, stream, wiring
 from amaranth.lib.wiring import In, Out
 
 from sluice.arith.convert_unit import SCALE_BITS, ConvertUnit
-from sluice.arith.mx_quantize import MX_ELEMENTS, MX_NUMBERS, check_block, mark_blocks
+from sluice.arith.mx_blocks import MX_ELEMENTS, MX_NUMBERS, check_block, convert_lanes, mark_blocks
 from sluice.block import Block
 from sluice.formats import FORMATS, Float
 from sluice.params import Choice, Int
@@ -101,11 +101,10 @@ class MxDequantize(Block):
         self.scale_beat = Beat(FORMATS["uint8"], 1)
         unit = self.make_unit()
         unit._MustUse__silence = True
-        self.unit_latency = unit.latency
         self.pipeline = Pipeline(
             i_shape=data.StructLayout({"beat": self.i_beat, "scale": SCALE_BITS}),
             o_shape=self.o_beat,
-            stages=self.unit_latency,
+            stages=unit.latency,
         )
         self.latency = self.pipeline.latency
         super().__init__(
@@ -127,7 +126,7 @@ class MxDequantize(Block):
 
     def elaborate(self, platform: Any) -> Module:
         m = Module()
-        m.submodules.pipeline = pipeline = self.pipeline
+        pipeline = self.pipeline
         beat, pair, scale = self.i.payload, pipeline.i, self.i_scale
         moves = pair.valid & pair.ready
         ends = mark_blocks(m, self.beats, moves, beat.last)
@@ -141,19 +140,6 @@ class MxDequantize(Block):
         with m.If(moves & ends & (scale.payload.last != beat.last)):
             m.d.sync += self.status.uneven.eq(1)
 
-        entry = pipeline.entry
-        for k in range(self.lanes):
-            m.submodules[f"lane_{k}"] = unit = self.make_unit()
-            m.d.comb += [
-                unit.a.eq(Value.cast(entry.beat.data[k])),
-                unit.scale.eq(entry.scale),
-                Value.cast(pipeline.result.data[k]).eq(unit.o),
-            ]
-        frame: Value = Cat(entry.beat.keep, entry.beat.last)
-        for k in range(self.unit_latency):
-            later = Signal(len(frame), name=f"frame_{k + 1}", reset_less=True)
-            m.d.sync += later.eq(frame)
-            frame = later
-        m.d.comb += Cat(pipeline.result.keep, pipeline.result.last).eq(frame)
+        convert_lanes(m, pipeline, self.make_unit, self.lanes)
         wiring.connect(m, pipeline.o, wiring.flipped(self.o))
         return m

@@ -2,39 +2,23 @@
 
 from typing import Any
 
-from amaranth import Cat, Module, Mux, Signal, Value
+from amaranth import Cat, Module, Value
 from amaranth.lib import data, stream, wiring
 from amaranth.lib.wiring import In, Out
 
 from sluice.arith.convert_unit import SCALE_BITS, ConvertUnit
+from sluice.arith.mx_blocks import MX_ELEMENTS, MX_NUMBERS, check_block, convert_lanes, mark_blocks
 from sluice.arith.mx_scan_unit import MxScanUnit
 from sluice.block import Block
+from sluice.delay import delay
 from sluice.formats import FORMATS, Float
 from sluice.params import Choice, Int
 from sluice.stream import Beat, Fifo, Fork, Pipeline
 
-__all__ = ["MX_ELEMENTS", "MX_NUMBERS", "MxQuantize", "check_block", "mark_blocks"]
+__all__ = ["MxQuantize"]
 
-MX_ELEMENTS = ("fp8_e4m3", "fp8_e5m2")
-MX_NUMBERS = ("fp32", "bf16")
 # A queue of fewer does not take one every cycle.
 SCALES = 4
-
-
-def check_block(block: int, lanes: int) -> int:
-    """Return the beats of a block of elements, or raise ``ValueError``."""
-    if block % lanes:
-        raise ValueError(f"block must be a multiple of {lanes} lanes, not {block}")
-    return block // lanes
-
-
-def mark_blocks(m: Module, beats: int, moves: Value, last: Value) -> Signal:
-    """Return whether a beat ends a block, which the packet's last one does as well."""
-    count, ends = Signal(range(beats)), Signal()
-    m.d.comb += ends.eq(last | (count == beats - 1))
-    with m.If(moves):
-        m.d.sync += count.eq(Mux(ends, 0, count + 1))
-    return ends
 
 
 class MxQuantize(Block):
@@ -125,7 +109,6 @@ class MxQuantize(Block):
         self.scale_beat = Beat(FORMATS["uint8"], 1)
         scan, unit = self.make_scan(), self.make_unit()
         scan._MustUse__silence = unit._MustUse__silence = True
-        self.unit_latency = unit.latency
         self.scan = Pipeline(
             i_shape=self.i_beat,
             o_shape=data.StructLayout({"scale": SCALE_BITS, "some": 1, "last": 1, "ends": 1}),
@@ -134,7 +117,7 @@ class MxQuantize(Block):
         self.pipeline = Pipeline(
             i_shape=data.StructLayout({"beat": self.i_beat, "scale": SCALE_BITS}),
             o_shape=self.o_beat,
-            stages=self.unit_latency,
+            stages=unit.latency,
         )
         self.o_latency = self.pipeline.latency
         self.latency = self.scan.latency + Fifo.latency + self.o_latency
@@ -210,7 +193,7 @@ class MxQuantize(Block):
             pair.payload.beat.eq(held.o.payload.beat),
             pair.payload.scale.eq(kept.payload.scale),
         ]
-        self._convert(m)
+        convert_lanes(m, self.pipeline, self.make_unit, self.lanes)
         wiring.connect(m, self.pipeline.o, wiring.flipped(self.o))
         return m
 
@@ -227,27 +210,5 @@ class MxQuantize(Block):
             scan.result.scale.eq(unit.o),
             scan.result.some.eq(unit.some),
         ]
-        frame = _later(m, Cat(entry.last, ends), scan.stages, "scan")
+        frame = delay(m, "scan", Cat(entry.last, ends), scan.stages)
         m.d.comb += Cat(scan.result.last, scan.result.ends).eq(frame)
-
-    def _convert(self, m: Module) -> None:
-        m.submodules.pipeline = pipeline = self.pipeline
-        beat = pipeline.entry.beat
-        for k in range(self.lanes):
-            m.submodules[f"lane_{k}"] = unit = self.make_unit()
-            m.d.comb += [
-                unit.a.eq(Value.cast(beat.data[k])),
-                unit.scale.eq(pipeline.entry.scale),
-                Value.cast(pipeline.result.data[k]).eq(unit.o),
-            ]
-        frame = _later(m, Cat(beat.keep, beat.last), self.unit_latency, "frame")
-        m.d.comb += Cat(pipeline.result.keep, pipeline.result.last).eq(frame)
-
-
-def _later(m: Module, value: Value, cycles: int, name: str) -> Value:
-    """Return a value as it was some cycles ago."""
-    for k in range(cycles):
-        later = Signal(len(value), name=f"{name}_{k + 1}", reset_less=True)
-        m.d.sync += later.eq(value)
-        value = later
-    return value

@@ -2,12 +2,13 @@
 
 from typing import Any
 
-from amaranth import Const, Module, Mux, Signal, Value
+from amaranth import Const, Module, Mux, Signal
 from amaranth.lib import wiring
 from amaranth.lib.wiring import In, Out
 
 from sluice.arith.convert_unit import SCALE_BITS
 from sluice.arith.flow import Flow
+from sluice.delay import delay
 from sluice.formats import Float
 
 __all__ = ["MxScanUnit"]
@@ -71,11 +72,7 @@ class MxScanUnit(wiring.Component):
         source = self.source
         flow: Any = Flow(m, steps=max(1, self.steps), stages=self.front)
         flow.final, flow.some = self.ends, self.keep.any()
-        arrives: Value = self.valid
-        for k in range(self.front):
-            later = Signal(name=f"valid_{k + 1}")
-            m.d.sync += later.eq(arrives)
-            arrives = later
+        arrives = delay(m, "valid", self.valid, self.front, reset=True)
 
         # The exponent says it all: subnormal numbers have the smallest scale, as zeros have.
         for k in range(self.lanes):

@@ -7,7 +7,7 @@ from amaranth import Module, Signal
 from amaranth.lib import data, stream, wiring
 from amaranth.lib.wiring import In, Out
 
-__all__ = ["FREE", "Dispatcher", "Kind", "command_layout", "encode_command"]
+__all__ = ["FREE", "Dispatcher", "Kind", "command_layout", "encode_command", "operand_layout"]
 
 # In `multiplies_left`: wait for nothing.
 FREE = 7

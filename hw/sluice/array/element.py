@@ -7,6 +7,7 @@ from amaranth.lib import wiring
 from amaranth.lib.wiring import In, Out
 
 from sluice.array.mac import Mac
+from sluice.delay import delay
 
 __all__ = ["Element"]
 
@@ -84,11 +85,7 @@ class Element(wiring.Component):
         m.d.sync += [later.eq(self.x), self.swap_on.eq(self.swap)]
         m.d.comb += self.x_on.eq(later)
 
-        swap: Value = self.swap
-        for k in range(self.lag):
-            swap_later = Signal(name=f"swap_{k + 1}")
-            m.d.sync += swap_later.eq(swap)
-            swap = swap_later
+        swap = delay(m, "swap", self.swap, self.lag, reset=True)
 
         x: Value = self.x
         zero = None

@@ -64,10 +64,11 @@ class Loader(wiring.Component):
         m = Module()
         command = self.commands.payload
         busy, taken = Signal(), Signal()
-        bits = self.count_bits
-        left = Signal(bits)
+        left = Signal(self.count_bits)
         # The block of this beat, of its row's first beat, and the way to the next blocks below.
-        block, begin, across = Signal(bits), Signal(bits), Signal(bits)
+        block, begin, across = (
+            Signal.like(self.to_block, name=name) for name in ("block", "begin", "across")
+        )
         row = Signal(self.levels)
         m.d.comb += [
             self.commands.ready.eq(~busy),

@@ -7,6 +7,7 @@ from amaranth import Cat, Module, Mux, Signal, Value, signed
 
 from sluice.arith import Multiplier, MultiplyAddUnit
 from sluice.arith.floats import unpack
+from sluice.delay import delay
 from sluice.formats import Fixed, Float, Format
 
 __all__ = ["FloatMac", "IntegerMac", "Mac", "make_mac"]
@@ -128,7 +129,7 @@ class IntegerMac(Mac):
         )
         m.submodules.multiplier = multiplier
         if zero is not None:
-            x, zero = _hold(m, x, zero), _delay(m, zero, 1 + self.multiplier_stages)
+            x, zero = _hold(m, x, zero), delay(m, "zero", zero, 1 + self.multiplier_stages)
         m.d.comb += [
             multiplier.a.eq(x.as_signed()),
             multiplier.b.eq(weight.as_signed()),
@@ -155,14 +156,6 @@ def _hold(m: Module, x: Value, zero: Value) -> Value:
     with m.If(~zero):
         m.d.sync += taken.eq(x)
     return taken
-
-
-def _delay(m: Module, flag: Value, cycles: int) -> Value:
-    for k in range(cycles):
-        later = Signal(name=f"zero_{k + 1}", reset_less=True)
-        m.d.sync += later.eq(flag)
-        flag = later
-    return flag
 
 
 class FloatMac(Mac):
@@ -238,7 +231,7 @@ class FloatMac(Mac):
             m.d.sync += sign.eq(x[-1])
             m.d.comb += [
                 unit.a.eq(Cat(_hold(m, x[:-1], zero), sign)),
-                unit.zero.eq(_delay(m, zero, 1)),
+                unit.zero.eq(delay(m, "zero", zero, 1)),
             ]
         m.d.comb += unit.b.eq(held)
         if above is not None:

@@ -32,6 +32,17 @@ def map_layout(size: int, count_bits: int) -> data.StructLayout:
 class Maps(wiring.Component):
     """A memory of entries, filled from a stream.
 
+    Parameters
+    ----------
+    size : int
+        Of the array.
+    entries : int
+        Kept.
+    count_bits : int
+        Of the commands.
+    block_bits : int
+        Of the window that is kept.
+
     Members
     -------
     commands : In(stream.Signature(command_layout(count_bits)))
@@ -39,9 +50,9 @@ class Maps(wiring.Component):
     i : In(stream.Signature(map_layout(size, count_bits)))
     done : Out(1)
         The last entry has been taken.
-    at : In
+    at : In(range(entries))
         What is read.
-    o : Out(map_layout(size, count_bits))
+    o : Out(map_layout(size, block_bits))
         That, a cycle later.
     """
 
@@ -51,15 +62,15 @@ class Maps(wiring.Component):
     at: Signal
     o: Any
 
-    def __init__(self, *, size: int, entries: int, count_bits: int):
+    def __init__(self, *, size: int, entries: int, count_bits: int, block_bits: int):
         self.entries, self.count_bits = entries, count_bits
-        self.layout = map_layout(size, count_bits)
+        self.layout = map_layout(size, block_bits)
         super().__init__(
             {
                 "commands": In(stream.Signature(command_layout(count_bits))),
-                "i": In(stream.Signature(self.layout)),
+                "i": In(stream.Signature(map_layout(size, count_bits))),
                 "done": Out(1),
-                "at": In(count_bits),
+                "at": In(range(entries)),
                 "o": Out(self.layout),
             }
         )
@@ -68,14 +79,14 @@ class Maps(wiring.Component):
         m = Module()
         m.submodules.store = store = memory.Memory(shape=self.layout, depth=self.entries, init=[])
         write, read = store.write_port(), store.read_port()
-        to, left = Signal(self.count_bits), Signal(self.count_bits)
+        to, left = Signal(range(self.entries)), Signal(self.count_bits)
         busy = Signal()
         m.d.comb += [
             self.commands.ready.eq(~busy),
             self.i.ready.eq(busy),
             write.en.eq(self.i.valid & busy),
             write.addr.eq(to),
-            write.data.eq(self.i.payload),
+            *(write.data[name].eq(self.i.payload[name]) for name in self.layout.members),
             read.addr.eq(self.at),
             self.o.eq(read.data),
             self.done.eq(write.en & (left == 1)),

@@ -3,12 +3,13 @@
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
-from amaranth import Cat, Const, Module, Mux, Signal, Value
+from amaranth import Cat, Module, Mux, Signal, Value
+from amaranth.hdl import Shape
 from amaranth.lib import data, memory, stream, wiring
 from amaranth.lib.wiring import In, Out
 
 from sluice.array.command import Dispatcher, Kind, command_layout
-from sluice.array.delay import Delay
+from sluice.array.feed import below, feed_array
 from sluice.array.loader import Loader
 from sluice.array.mac import make_mac
 from sluice.array.maps import Maps, map_layout
@@ -16,6 +17,7 @@ from sluice.array.scratchpad import Scratchpad
 from sluice.array.systolic import SystolicArray
 from sluice.array.walk import Vectors, Weights
 from sluice.block import Block, Driven
+from sluice.delay import delay, delay_line
 from sluice.formats import Float, find_format
 from sluice.params import Choice, Flag, Int
 from sluice.rounding import Modes, Rounding
@@ -246,24 +248,40 @@ class Matmul(Block):
             )
             for name, beat in self.beats.items()
         }
+        commands = command_layout(self.count_bits)
+        settings = {name: Shape.cast(commands.members[name]).width for name in self.settings}
         # Elements that do not count are cleared in a register of their own.
         self.fetch = self.pads["a"].latency + 1
         self.pipeline = Pipeline(
             i_shape=data.StructLayout({}),
-            o_shape=data.StructLayout(
-                {"beat": Beat(summed, self.columns), "mode": 2, "saturate": 1}
-            ),
+            o_shape=data.StructLayout({"beat": Beat(summed, self.columns), **settings}),
             stages=1 + self.fetch + self.array.latency,
         )
         behind = self.rounding.latency if self.rounding else 0
         self.latency = 4 + self.columns + self.pipeline.latency + behind
         self.o_beat = Beat(find_format(self.result), self.columns)
         bits = {"count_bits": self.count_bits}
-        commands = command_layout(self.count_bits)
+        block_bits = {name: len(pad.block) for name, pad in self.pads.items()}
+        # What is needed of a command where its vectors are.
+        carries = {"last_n": self.columns.bit_length(), **settings}
+        if self.group == 1:
+            carries["last_k"] = self.size.bit_length()
         self.vectors = Vectors(
-            size=self.size, group=self.group, in_flight=self.pipeline.stages + 1, **bits
+            size=self.size,
+            group=self.group,
+            in_flight=self.pipeline.stages + 1,
+            block_bits=block_bits["a"],
+            map_bits=(self.maps - 1).bit_length(),
+            carries=carries,
+            **bits,
         )
-        self.weights = Weights(size=self.size, columns=self.columns, group=self.group, **bits)
+        self.weights = Weights(
+            size=self.size,
+            columns=self.columns,
+            group=self.group,
+            block_bits=block_bits["b"],
+            **bits,
+        )
         for part in (self.array, *self.pads.values(), self.vectors, self.weights):
             # A block that is made only to be described is no mistake.
             part._MustUse__silence = True
@@ -317,26 +335,13 @@ class Matmul(Block):
         with m.Elif(vectors.takes):
             m.d.sync += waiting.eq(0)
 
-        m.submodules.array = array = self.array
+        m.submodules.array = self.array
         if self.group > 1:
             self._add_map(m, dispatcher.o[Kind.LOAD_MAP], dispatcher.loaded[Kind.LOAD_MAP])
-            self._add_groups(m)
         else:
             m.d.comb += dispatcher.o[Kind.LOAD_MAP].ready.eq(1)
             m.d.comb += dispatcher.loaded[Kind.LOAD_MAP].eq(dispatcher.o[Kind.LOAD_MAP].valid)
-            x = self._read(m, "a", vectors)
-            self._clear(m, "x", vectors.ragged_k, vectors.command.last_k, x, 0, array.x)
-            w = self._read(m, "b", weights)
-            self._clear(m, "w", weights.ragged, weights.last, w, self.sign, array.w)
-        if self.gating:
-            use = _below(weights.ragged, weights.last, self.size)
-            m.d.comb += array.used.eq(_later(m, "used", use, self.fetch))
-        for name, flag in (
-            ("swap", vectors.swap),
-            ("load", weights.load),
-            ("first", weights.first),
-        ):
-            m.d.comb += getattr(array, name).eq(_chain(m, name, flag, self.fetch)[-1])
+        feed_array(m, self)
         self._add_sums(m, vectors)
         return m
 
@@ -362,62 +367,16 @@ class Matmul(Block):
 
     def _add_map(self, m: Module, commands: Any, loaded: Value) -> None:
         """Keep the maps of sparse products."""
-        bits = self.count_bits
-        m.submodules.maps = maps = Maps(size=self.size, entries=self.maps, count_bits=bits)
+        vectors = self.vectors
+        m.submodules.maps = maps = Maps(
+            size=self.size,
+            entries=self.maps,
+            count_bits=self.count_bits,
+            block_bits=vectors.block_bits,
+        )
         wiring.connect(m, commands, maps.commands)
         wiring.connect(m, wiring.flipped(self.map), maps.i)
-        m.d.comb += [
-            loaded.eq(maps.done),
-            maps.at.eq(self.vectors.entry_at),
-            self.vectors.entry.eq(maps.o),
-        ]
-
-    def _read(self, m: Module, name: str, walk: Any) -> list[Value]:
-        """Return what is read of scratchpad ``name``, lane by lane."""
-        pad = self.pads[name]
-        m.d.comb += [
-            pad.block.eq(walk.block),
-            pad.index.eq(walk.index),
-            pad.across.eq(walk.across),
-        ]
-        return [Value.cast(lane) for lane in pad.o]
-
-    def _clear(
-        self, m: Module, name: str, ragged: Value, last: Value, lanes: Any, unused: int, to: Any
-    ) -> None:
-        """Take the elements beyond the matrix for ``unused``."""
-        use = _below(ragged, last, self.size)
-        use = _later(m, f"use_{name}", use, self.fetch - 1)
-        for r, lane in enumerate(lanes):
-            kept = Signal(len(lane), name=f"{name}_{r}", reset_less=True)
-            m.d.sync += kept.eq(Mux(use[r], lane, unused))
-            m.d.comb += Value.cast(to[r]).eq(kept)
-
-    def _add_groups(self, m: Module) -> None:
-        """Bring groups to the rows of the array, and weights with tags."""
-        vectors, weights, array = self.vectors, self.weights, self.array
-        width = len(Value.cast(array.w)) // self.size
-        pad = self.pads["a"]
-        m.d.comb += [pad.slots.eq(vectors.slots), pad.after.eq(vectors.after)]
-        side = _later(m, "pick", Cat(vectors.across, vectors.pick), self.fetch - 1)
-        for r, lane in enumerate(self._read(m, "a", vectors)):
-            # A vector along a column has one element of each group, for whatever tag there is.
-            element = lane.word_select(side[1:], width)
-            kept = Signal(len(lane), name=f"x_{r}", reset_less=True)
-            m.d.sync += kept.eq(Mux(side[0], element.replicate(self.group), lane))
-            m.d.comb += Value.cast(array.x[r]).eq(kept)
-        # Where there is no weight, that of zero; and else the place in the group, if it is plain.
-        none = self.sign | self.group << width
-        lanes = []
-        side = _later(m, "plain", Cat(weights.sparse, weights.part), self.fetch - 1)
-        levels, parts = self.size.bit_length() - 1, self.group.bit_length() - 1
-        for r, lane in enumerate(self._read(m, "b", weights)):
-            plain = Cat(Const(r, levels), side[1:])[:parts]
-            lanes.append(Cat(lane[:width], Mux(side[0], lane[width:], plain)))
-        both = [Signal(len(lane), name=f"weight_{r}") for r, lane in enumerate(lanes)]
-        self._clear(m, "w", weights.ragged, weights.last, lanes, none, both)
-        for r, lane in enumerate(both):
-            m.d.comb += [array.w[r].eq(lane[:width]), array.tag[r].eq(lane[width:])]
+        m.d.comb += [loaded.eq(maps.done), maps.at.eq(vectors.entry_at), vectors.entry.eq(maps.o)]
 
     def _add_sums(self, m: Module, vectors: Vectors) -> None:
         """Bring sums to the array and back, and results to the output."""
@@ -431,25 +390,19 @@ class Matmul(Block):
         with m.If(vectors.valid):
             m.d.sync += ahead.eq(Mux(vectors.ends, 0, ahead + 1))
         # The memory's output register, and one for the choice, before it is time.
-        adds = _chain(m, "adds", vectors.adds, 2)[-1]
+        adds = delay(m, "adds", vectors.adds, 2, reset=True)
         fetched, begun = (
             Signal(len(read.data), name=n, reset_less=True) for n in ("fetched", "begun")
         )
         m.d.sync += [fetched.eq(read.data), begun.eq(Mux(adds, fetched, 0))]
-        m.d.comb += array.p.eq(_later(m, "p", begun, self.fetch - 3))
+        m.d.comb += array.p.eq(delay_line(m, "p", begun, self.fetch - 3))
 
-        command = vectors.command
-        keep = _below(vectors.ragged_n, command.last_n, columns)
-        side = Cat(vectors.ends, vectors.holds, command.mode, command.saturate, keep)
-        side = _later(m, "side", side, self.fetch + array.latency)
-        ends, holds, mode, saturate, keep = (
-            side[0],
-            side[1],
-            side[2:4],
-            side[4],
-            side[5:],
-        )
-        valid = _chain(m, "valid", vectors.valid, self.fetch + array.latency)[-1]
+        settings = [vectors.carried[name] for name in self.settings]
+        keep = below(vectors.ragged_n, vectors.carried.last_n, columns)
+        side = Cat(vectors.ends, vectors.holds, keep, *settings)
+        side = delay_line(m, "side", side, self.fetch + array.latency)
+        ends, holds = side[:2]
+        valid = delay(m, "valid", vectors.valid, self.fetch + array.latency, reset=True)
         m.d.comb += [
             vectors.back.eq(valid),
             write.en.eq(valid & holds),
@@ -464,10 +417,10 @@ class Matmul(Block):
             pipeline.i.valid.eq(vectors.reads & vectors.leaves),
             vectors.room.eq(pipeline.i.ready),
             Value.cast(pipeline.result.beat.data).eq(array.o),
-            pipeline.result.beat.keep.eq(keep),
             pipeline.result.beat.last.eq(1),
-            pipeline.result.mode.eq(mode),
-            pipeline.result.saturate.eq(saturate),
+            Cat(pipeline.result.beat.keep, *(pipeline.result[n] for n in self.settings)).eq(
+                side[2:]
+            ),
         ]
         last = self.o
         if self.rounding:
@@ -482,26 +435,3 @@ class Matmul(Block):
             last.payload.eq(pipeline.o.payload.beat),
             pipeline.o.ready.eq(last.ready),
         ]
-
-
-def _below(ragged: Value, last: Value, count: int) -> Value:
-    """Return which of ``count`` places are in use: all, or ``last`` of them where ``ragged``."""
-    used = Value.cast(last)[: count.bit_length()]
-    return Cat(~ragged | (used > k) for k in range(count))
-
-
-def _later(m: Module, name: str, value: Value, cycles: int) -> Value:
-    """Return ``value`` after ``cycles`` cycles; anything at first."""
-    m.submodules[f"later_{name}"] = line = Delay(len(value), cycles)
-    m.d.comb += line.i.eq(value)
-    return line.o
-
-
-def _chain(m: Module, name: str, value: Value, cycles: int) -> list[Value]:
-    """Return ``value`` after none, one, ... ``cycles`` cycles; zero at first."""
-    found = [value]
-    for k in range(cycles):
-        later = Signal(len(value), name=f"{name}_{k + 1}")
-        m.d.sync += later.eq(found[-1])
-        found.append(later)
-    return found

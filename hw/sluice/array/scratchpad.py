@@ -7,6 +7,8 @@ from amaranth import Cat, Module, Mux, Signal, Value
 from amaranth.lib import data, memory, wiring
 from amaranth.lib.wiring import In, Out
 
+from sluice.delay import delay
+
 __all__ = ["Scratchpad"]
 
 # Levels of two-to-one choice between registers.
@@ -116,24 +118,16 @@ class Scratchpad(wiring.Component):
     def _turn_back(self, m: Module, lanes: list[Value]) -> list[Value]:
         """Return the lanes of what was read, of which element ``j`` is in bank ``j + index``."""
         if not self.chosen:
-            at = _later(m, "index", self.index, 2)
+            at = delay(m, "index", self.index, 2)
             return rotate(m, "read", lanes, at, register=True)
         found: list[Value] = []
         for k in range(self.size):
             # Rows are chosen from, columns are not.
             slot = Mux(self.across, k, self.slots[k]) + self.index
-            bank = _later(m, f"slot_{k}", slot[: self.levels], 2)
+            bank = delay(m, f"slot_{k}", slot[: self.levels], 2)
             lane: Value = Cat(lanes).word_select(bank, self.width)
-            found.append(_later(m, f"lane_{k}", lane, self.latency - 2))
+            found.append(delay(m, f"lane_{k}", lane, self.latency - 2))
         return found
-
-
-def _later(m: Module, name: str, value: Value, cycles: int) -> Value:
-    for k in range(cycles):
-        later = Signal(len(value), name=f"{name}_{k + 1}", reset_less=True)
-        m.d.sync += later.eq(value)
-        value = later
-    return value
 
 
 def rotate(

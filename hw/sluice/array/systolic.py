@@ -6,10 +6,10 @@ from amaranth import Cat, Const, Module, Mux, Signal, Value
 from amaranth.lib import data, wiring
 from amaranth.lib.wiring import In, Out
 
-from sluice.array.delay import Delay
 from sluice.array.element import Element, lag_of
 from sluice.array.mac import Mac
 from sluice.array.weights import WeightStack
+from sluice.delay import delay_line
 from sluice.params import check_int
 
 __all__ = ["SystolicArray"]
@@ -123,7 +123,7 @@ class SystolicArray(wiring.Component):
         mac, columns = self.mac, self.columns
         above: list[Value | None] = [None] * columns
         if mac.adds_at_top:
-            above = [self.later(m, f"p_{c}", self.p[c], self.lead + c) for c in range(columns)]
+            above = [delay_line(m, f"p_{c}", self.p[c], self.lead + c) for c in range(columns)]
         for r, (given, weights) in enumerate(zip(*self._operands(m), strict=True)):
             x, w, tag, kind, swap = self._row(m, r, given, weights)
             for c in range(columns):
@@ -144,11 +144,11 @@ class SystolicArray(wiring.Component):
         below: list[Value] = []
         for c, value in enumerate(above):
             assert value is not None
-            below.append(self.later(m, f"o_{c}", value, columns - 1 - c))
+            below.append(delay_line(m, f"o_{c}", value, columns - 1 - c))
         if not mac.adds_at_top:
             # The sum of a column is exact, so that it does not matter where p is added.
             width = mac.total.width
-            addends = self.later(m, "p", self.p, self.latency - 1)
+            addends = delay_line(m, "p", self.p, self.latency - 1)
             for c in range(columns):
                 kept = Signal(width, name=f"sum_{c}", reset_less=True)
                 m.d.sync += kept.eq(addends.word_select(c, width) + below[c].as_signed())
@@ -177,7 +177,7 @@ class SystolicArray(wiring.Component):
         width, lanes = self.mac.operand.width, len(x)
         tag = Value.cast(self.tag[r]) if self.group > 1 else Const(0, 0)
         controls = Cat(self.swap, self.load, self.first)
-        bundle = self.later(m, f"row_{r}", Cat(x, w, tag, controls), r * self.mac.step)
+        bundle = delay_line(m, f"row_{r}", Cat(x, w, tag, controls), r * self.mac.step)
         x, w, tag = bundle[:lanes], bundle[lanes : lanes + width], bundle[lanes + width : -3]
         swap, load, first = bundle[-3:]
         kind: Value = Const(0, 0)
@@ -195,11 +195,5 @@ class SystolicArray(wiring.Component):
         ]
         w, rest = stack.o[:width], stack.o[width:]
         # A weight comes after what is known of it, when a value has been chosen by that.
-        w = self.later(m, f"w_{r}", w, self.lead - self.mac.lead)
+        w = delay_line(m, f"w_{r}", w, self.lead - self.mac.lead)
         return [x, w, rest[: len(tag)], rest[len(tag) :], swap]
-
-    def later(self, m: Module, name: str, value: Any, cycles: int) -> Value:
-        """Return ``value`` after ``cycles`` cycles."""
-        m.submodules[f"delay_{name}"] = line = Delay(len(Value.cast(value)), cycles)
-        m.d.comb += line.i.eq(Value.cast(value))
-        return line.o

@@ -1,12 +1,13 @@
 """The order in which a product is computed: what is read, and when."""
 
+from collections.abc import Mapping
 from typing import Any
 
 from amaranth import Cat, Const, Module, Mux, Signal, Value
-from amaranth.lib import stream, wiring
+from amaranth.lib import data, stream, wiring
 from amaranth.lib.wiring import In, Out
 
-from sluice.array.command import command_layout
+from sluice.array.command import command_layout, operand_layout
 from sluice.array.maps import map_layout
 
 __all__ = ["Vectors", "Weights"]
@@ -18,6 +19,17 @@ class Weights(wiring.Component):
     Tile after tile: those across the result's columns inside, those along the inner dimension
     outside. A tile is read from its last column to its first.
 
+    Parameters
+    ----------
+    size, columns : int
+        Of a tile.
+    group : int
+        Places that a tag can name, a power of two.
+    count_bits : int
+        Of the commands.
+    block_bits : int
+        Of addresses in the scratchpad.
+
     Members
     -------
     commands : In(stream.Signature(command_layout(count_bits)))
@@ -27,7 +39,7 @@ class Weights(wiring.Component):
         To the array, with what is read: a column of a tile, and its first to come.
     block, index, across : Out
         To the scratchpad.
-    ragged, last : Out(1), Out(8)
+    ragged, last : Out(1), Out(range(size + 1))
         Only some of the rows are in use, namely ``last``.
     sparse : Out(1)
         Weights have tags.
@@ -50,13 +62,13 @@ class Weights(wiring.Component):
     part: Signal
     loaded: Signal
 
-    def __init__(self, *, size: int, columns: int, group: int, count_bits: int):
-        self.count_bits = count_bits
+    def __init__(self, *, size: int, columns: int, group: int, count_bits: int, block_bits: int):
+        self.count_bits, self.block_bits = count_bits, block_bits
         self.parts = group.bit_length() - 1
         # Tiles that are left: along the inner dimension, and across the columns.
         self.left_k, self.left_n = (Signal(count_bits, name=n) for n in ("left_k", "left_n"))
         self.levels, self.columns = size.bit_length() - 1, columns
-        self.last_k = Signal(8)
+        self.last_k = Signal(range(size + 1))
         # A column is read in this cycle.
         self.reads = Signal()
         # Blocks beside each other in a tile.
@@ -67,11 +79,11 @@ class Weights(wiring.Component):
                 "free": In(1),
                 "load": Out(1),
                 "first": Out(1),
-                "block": Out(count_bits),
+                "block": Out(block_bits),
                 "index": Out(self.levels),
                 "across": Out(1),
                 "ragged": Out(1),
-                "last": Out(8),
+                "last": Out(range(size + 1)),
                 "sparse": Out(1),
                 "part": Out(self.parts),
                 "loaded": Out(1),
@@ -83,12 +95,12 @@ class Weights(wiring.Component):
         command = self.commands.payload
         running, last, reads = Signal(), self.last_k, self.reads
         sparse, part = Signal(), Signal(self.parts)
-        b: Any = Signal(command.b.shape())
+        b: Any = Signal(operand_layout(self.block_bits))
         column = Signal(range(self.columns))
-        bits, left_k, left_n = self.count_bits, self.left_k, self.left_n
-        tiles_n = Signal(bits)
+        left_k, left_n = self.left_k, self.left_n
+        tiles_n = Signal(self.count_bits)
         # The last block of the tile, and of the first tile that far along.
-        tile, along = Signal(bits), Signal(bits)
+        tile, along = Signal(self.block_bits), Signal(self.block_bits)
         begins = Signal()
         ends, ends_row, ends_all = Signal(), Signal(), Signal()
         m.d.comb += [
@@ -101,7 +113,7 @@ class Weights(wiring.Component):
             self.commands.ready.eq(~running | ends_all),
         ]
         m.d.sync += [self.load.eq(reads), self.first.eq(begins)]
-        pointer = Signal(bits)
+        pointer = Signal(self.block_bits)
         m.d.sync += [
             self.block.eq(pointer),
             self.index.eq(column),
@@ -116,7 +128,7 @@ class Weights(wiring.Component):
             with m.If(column[: self.levels] == 0):
                 m.d.sync += pointer.eq(pointer - b.across)
         with m.If(ends):
-            following = tile + (b.across * self.wide)[:bits]
+            following = tile + (b.across * self.wide)[: self.block_bits]
             m.d.sync += [tile.eq(following), pointer.eq(following), left_n.eq(left_n - 1)]
         with m.If(ends_row):
             following = along + b.along
@@ -127,7 +139,7 @@ class Weights(wiring.Component):
         with m.If(self.commands.valid & self.commands.ready):
             m.d.sync += [
                 running.eq(1),
-                b.eq(command.b),
+                *(b[name].eq(command.b[name]) for name in ("along", "across", "columns")),
                 last.eq(command.last_k),
                 sparse.eq(command.sparse),
                 part.eq(0),
@@ -157,6 +169,10 @@ class Vectors(wiring.Component):
         Vectors that can be between here and the sums.
     count_bits : int
         Of the commands.
+    block_bits, map_bits : int
+        Of addresses in the scratchpad, and in the map.
+    carries : mapping of name to bits
+        Fields of a command that go with its vectors.
 
     Members
     -------
@@ -167,7 +183,7 @@ class Vectors(wiring.Component):
         There is a place for a result.
     back : In(1)
         Sums of a vector have been written, or have left.
-    entry, entry_at : In(map_layout(size, count_bits)), Out(count_bits)
+    entry, entry_at : In(map_layout(size, block_bits)), Out(map_bits)
         Of the map: what is there, a cycle later.
     takes : Out(1)
         The first vector of a tile is read.
@@ -191,8 +207,8 @@ class Vectors(wiring.Component):
         It is the last of a round: of those that add to all sums once.
     adds, holds : Out(1)
         Its sums begin with those that are held; they go back there, and do not leave.
-    command : Out(command_layout(count_bits))
-        The command it belongs to.
+    carried : Out(StructLayout(carries))
+        Of the command it belongs to.
     """
 
     commands: stream.Interface
@@ -218,17 +234,31 @@ class Vectors(wiring.Component):
     ends: Signal
     adds: Signal
     holds: Signal
-    command: Any
+    carried: Any
 
-    def __init__(self, *, size: int, group: int, in_flight: int, count_bits: int):
-        self.size, self.count_bits = size, count_bits
+    def __init__(
+        self,
+        *,
+        size: int,
+        group: int,
+        in_flight: int,
+        count_bits: int,
+        block_bits: int,
+        map_bits: int,
+        carries: Mapping[str, int],
+    ):
+        self.size, self.group = size, group
+        self.count_bits, self.block_bits = count_bits, block_bits
         self.parts = group.bit_length() - 1
         # Tiles that are left: along the inner dimension, and across the columns.
         self.left_k, self.left_n = (Signal(count_bits, name=n) for n in ("left_k", "left_n"))
         self.levels, self.in_flight = size.bit_length() - 1, in_flight
-        entry = map_layout(size, count_bits)
-        # The command under way.
-        self.now: Any = Signal(command_layout(count_bits), name="now")
+        entry = map_layout(size, block_bits)
+        # Of the command under way.
+        counts = dict.fromkeys(("vectors", "tiles_n", "sums"), count_bits)
+        flags = dict.fromkeys(("sparse", "accumulate", "hold"), 1)
+        layout = {"a": operand_layout(block_bits), **counts, **flags, **carries}
+        self.now: Any = Signal(data.StructLayout(layout), name="now")
         flags = (
             *("takes", "reads", "leaves", "done", "valid", "swap", "across", "ragged_k"),
             *("ragged_n", "ends", "adds", "holds"),
@@ -240,13 +270,13 @@ class Vectors(wiring.Component):
                 "room": In(1),
                 "back": In(1),
                 "entry": In(entry),
-                "entry_at": Out(count_bits),
+                "entry_at": Out(map_bits),
                 "slots": Out(entry.members["slots"]),
                 "after": Out(size),
                 "pick": Out(self.parts),
-                "block": Out(count_bits),
+                "block": Out(block_bits),
                 "index": Out(self.levels),
-                "command": Out(command_layout(count_bits)),
+                "carried": Out(data.StructLayout(carries)),
                 **{name: Out(1) for name in flags},
             }
         )
@@ -257,11 +287,13 @@ class Vectors(wiring.Component):
         now = self.now
         chosen: Any = Signal(self.entry.shape())
         running, first = Signal(), Signal()
-        bits, left_k, left_n = self.count_bits, self.left_k, self.left_n
-        left_m = Signal(bits)
+        left_k, left_n = self.left_k, self.left_n
+        left_m = Signal(self.count_bits)
+        # Without groups, no product is sparse.
+        sparse = now.sparse if self.group > 1 else Const(0, 1)
         # Of the vector, within a block; of the tile, within the elements of a row of a block.
         low, part = Signal(self.levels + self.parts), Signal(self.parts)
-        pointer, along = Signal(bits), Signal(bits)
+        pointer, along = Signal(self.block_bits), Signal(self.block_bits)
         # Of the first vector of a round, and of every one in the first round.
         head, opening = Signal(), Signal()
         # Cycles until the first entry of the map is there.
@@ -305,13 +337,13 @@ class Vectors(wiring.Component):
             self.ends.eq(ends_round),
             self.adds.eq(~opening | now.accumulate),
             self.holds.eq(holds),
-            self.command.eq(now),
+            *(self.carried[name].eq(now[name]) for name in self.carried.shape().members),
         ]
         for r in range(self.size):
             # Element ``r`` of the tile is in this group, if groups are in their order.
             plain = Cat(Const(r, self.levels), part)[self.parts :]
-            m.d.sync += self.slots[r].eq(Mux(now.sparse, chosen.slots[r], plain))
-        m.d.sync += self.after.eq(Mux(now.sparse, chosen.after, 0))
+            m.d.sync += self.slots[r].eq(Mux(sparse, chosen.slots[r], plain))
+        m.d.sync += self.after.eq(Mux(sparse, chosen.after, 0))
         with m.If(self.reads):
             m.d.sync += [left_m.eq(left_m - 1), low.eq(low + 1), first.eq(0)]
             ends_block = low[: self.levels] == self.size - 1
@@ -325,7 +357,7 @@ class Vectors(wiring.Component):
                 # A row of a block has the elements of several tiles; a column, those of one.
                 on = now.a.columns | (part == (1 << self.parts) - 1)
                 following: Value = along + Mux(on, now.a.along, 0)
-                begin = Mux(now.sparse, now.a.block + self.entry.window, following)
+                begin = Mux(sparse, now.a.block + self.entry.window, following)
                 m.d.sync += [left_n.eq(now.tiles_n), left_k.eq(left_k - 1), head.eq(1)]
                 m.d.sync += [pointer.eq(begin), along.eq(begin), opening.eq(0)]
                 m.d.sync += [part.eq(part + 1), self.entry_at.eq(self.entry_at + 1)]
@@ -334,11 +366,12 @@ class Vectors(wiring.Component):
             m.d.sync += running.eq(0)
         with m.If(self.commands.valid & self.commands.ready):
             m.d.sync += [
-                running.eq(~given.sparse),
-                fetching.eq(Mux(given.sparse, 2, 0)),
+                running.eq(~given.sparse | (self.group == 1)),
+                fetching.eq(Mux(given.sparse, 2, 0) if self.group > 1 else 0),
                 self.entry_at.eq(given.map),
                 part.eq(0),
-                now.eq(given),
+                *(now[name].eq(given[name]) for name in now.shape().members if name != "a"),
+                *(now.a[name].eq(given.a[name]) for name in now.a.shape().members),
                 left_m.eq(given.vectors),
                 left_n.eq(given.tiles_n),
                 left_k.eq(given.tiles_k),

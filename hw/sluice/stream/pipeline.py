@@ -2,11 +2,12 @@
 
 from typing import Any
 
-from amaranth import Module, Signal, Value
+from amaranth import Module, Signal
 from amaranth.lib import stream, wiring
 from amaranth.lib.wiring import In, Out
 
 from sluice.block import Block
+from sluice.delay import delay
 from sluice.params import Int
 from sluice.stream.beat import Payload
 from sluice.stream.fifo import Fifo
@@ -108,11 +109,7 @@ class Pipeline(Block):
             m.d.sync += [held.eq(held + 1), room.eq(held != self.depth - 1)]
         with m.Elif(left & ~taken):
             m.d.sync += [held.eq(held - 1), room.eq(1)]
-        valid: Value = taken
-        for k in range(self.stages):
-            stage = Signal(name=f"valid_{k + 1}")
-            m.d.sync += stage.eq(valid)
-            valid = stage
+        valid = delay(m, "valid", taken, self.stages, reset=True)
         m.d.comb += [
             self.result_valid.eq(valid),
             queue.i.valid.eq(valid),

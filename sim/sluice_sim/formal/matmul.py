@@ -33,7 +33,7 @@ def prove_matmul(proof: Proof) -> None:
     fine = ~ruined & ~(vectors.commands.valid & nothing)
 
     waiting = Signal()
-    loaded = Signal(len(weights.left_k) * 2 + 8)
+    loaded = Signal(len(weights.left_k) * 2 + len(weights.last_k))
     meant = Cat(vectors.left_k, vectors.left_n, vectors.now.last_k)
     with m.If(weights.loaded):
         m.d.sync += [

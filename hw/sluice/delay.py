@@ -6,7 +6,7 @@ from amaranth import Module, Mux, Signal, Value
 from amaranth.lib import memory, wiring
 from amaranth.lib.wiring import In, Out
 
-__all__ = ["Delay"]
+__all__ = ["Delay", "delay", "delay_line"]
 
 # A line of fewer registers is cheaper than a memory with its counter, and so are as many of them
 # behind one as `_REST`. Memories of up to this many rows are in logic; longer lines are several of
@@ -56,12 +56,27 @@ class Delay(wiring.Component):
                     read.addr.eq(at),
                 ]
                 value = read.data
-        for k in range(left):
-            later = Signal(self.width, name=f"stage_{k + 1}", reset_less=True)
-            m.d.sync += later.eq(value)
-            value = later
-        m.d.comb += self.o.eq(value)
+        m.d.comb += self.o.eq(delay(m, "stage", value, left))
         return m
+
+
+def delay(m: Module, name: str, value: Value, cycles: int, *, reset: bool = False) -> Value:
+    """Return ``value`` after ``cycles`` cycles, from registers ``name_1``, ``name_2``, ...
+
+    Anything comes first, or zeros, after reset as well, with ``reset``.
+    """
+    for k in range(cycles):
+        later = Signal(len(value), name=f"{name}_{k + 1}", reset_less=not reset)
+        m.d.sync += later.eq(value)
+        value = later
+    return value
+
+
+def delay_line(m: Module, name: str, value: Any, cycles: int) -> Value:
+    """Return ``value`` after ``cycles`` cycles, from a :class:`Delay`."""
+    m.submodules[f"delay_{name}"] = line = Delay(len(Value.cast(value)), cycles)
+    m.d.comb += line.i.eq(Value.cast(value))
+    return line.o
 
 
 def plan_delay(cycles: int) -> tuple[int, int, int]:
