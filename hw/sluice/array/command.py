@@ -3,14 +3,11 @@
 import enum
 from typing import Any
 
-from amaranth import Module, Signal
+from amaranth import Cat, Module, Signal
 from amaranth.lib import data, stream, wiring
 from amaranth.lib.wiring import In, Out
 
-__all__ = ["FREE", "Dispatcher", "Kind", "command_layout", "encode_command", "operand_layout"]
-
-# In `multiplies_left`: wait for nothing.
-FREE = 7
+__all__ = ["Dispatcher", "Kind", "command_layout", "encode_command", "operand_layout"]
 
 
 class Kind(enum.IntEnum):
@@ -48,9 +45,9 @@ def command_layout(count_bits: int) -> data.StructLayout:
         See :class:`Kind`.
     after_loads : 1
         It begins when all loads before it have ended.
-    multiplies_left : 3
-        It begins when no more than these of the multiplications before it have not read all of
-        their operands; 7 waits for nothing.
+    after_multiplies : 1
+        It begins when all multiplications before it have read their operands. The last one but one
+        has in any case, when the last one begins.
     a, b : operand
         A load uses ``block`` and ``across`` of ``a``, whatever it loads. ``b.block`` is the last
         block of the first tile's.
@@ -76,7 +73,7 @@ def command_layout(count_bits: int) -> data.StructLayout:
         {
             "kind": 2,
             "after_loads": 1,
-            "multiplies_left": 3,
+            "after_multiplies": 1,
             "a": operand_layout(count_bits),
             "b": operand_layout(count_bits),
             **counts,
@@ -129,27 +126,23 @@ class Dispatcher(wiring.Component):
     def elaborate(self, platform: Any) -> Module:
         m = Module()
         command = self.i.payload
-        loads, multiplies = Signal(3), Signal(3)
-        # A comparison that is a cycle old holds for a command that has waited for it, since
-        # only commands that leave from here can make it untrue.
+        # Under way, by kind: of each there is one at most.
+        pending, sent = Signal(len(Kind)), Signal(len(Kind))
+        loads, multiplies = pending[: Kind.MULTIPLY].any(), pending[Kind.MULTIPLY]
+        # What was true a cycle ago holds for a command that has waited for it, since only
+        # commands that leave from here can make it untrue.
         may, known = Signal(), Signal()
         m.d.sync += [
-            may.eq(~(command.after_loads & loads.any()) & (multiplies <= command.multiplies_left)),
+            may.eq(~(command.after_loads & loads | command.after_multiplies & multiplies)),
             known.eq(self.i.valid & ~self.i.ready),
+            pending.eq(pending & ~Cat(self.loaded, self.multiplied) | sent),
         ]
-        sent = Signal(len(Kind))
         for kind in Kind:
             o = self.o[kind]
-            # As many as can be counted.
-            room = multiplies != FREE if kind == Kind.MULTIPLY else loads != FREE
             m.d.comb += [
                 o.payload.eq(command),
-                o.valid.eq(self.i.valid & known & may & room & (command.kind == kind)),
+                o.valid.eq(self.i.valid & known & may & (command.kind == kind)),
                 sent[kind].eq(o.valid & o.ready),
             ]
         m.d.comb += self.i.ready.eq(sent.any())
-        m.d.sync += [
-            loads.eq(loads + sent[:3].any() - sum(self.loaded)),
-            multiplies.eq(multiplies + sent[Kind.MULTIPLY] - self.multiplied),
-        ]
         return m

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from sluice.array.command import FREE, Kind, encode_command
+from sluice.array.command import Kind, encode_command
 from sluice.array.maps import map_layout
 from sluice.array.matmul import Matmul
 from sluice.array.sparse import Pass, compress, schedule
@@ -138,19 +138,19 @@ class _Pad:
         self.slots: list[tuple[int, int] | None] = [None] * max(1, places // chunk)
         self.used_at = [0] * len(self.slots)
 
-    def take(self, key: tuple[int, int], multiplies: int) -> tuple[int, int | None]:
-        """Return where ``key`` lies, and how many products may be unfinished when it is loaded.
+    def take(self, key: tuple[int, int], multiplies: int) -> tuple[int, bool | None]:
+        """Return where ``key`` lies, and whether the last product still needs what lay there.
 
-        The latter is ``None`` where it lies there already.
+        The latter is ``None`` where ``key`` lies there already.
         """
         if key in self.slots:
-            slot, left = self.slots.index(key), None
+            slot, needed = self.slots.index(key), None
         else:
             slot = min(range(len(self.slots)), key=lambda s: (self.used_at[s], s))
-            left = min(multiplies - self.used_at[slot], FREE)
+            needed = self.used_at[slot] == multiplies
             self.slots[slot] = key
         self.used_at[slot] = multiplies + 1
-        return slot * self.chunk, left
+        return slot * self.chunk, needed
 
 
 class _Planner:
@@ -168,26 +168,26 @@ class _Planner:
         self.product.commands.append(encode_command(self.engine.count_bits, **fields))
 
     def load(
-        self, kind: Kind, left: int | None, rows: Iterable[NDArray[np.uint64]], **where: Any
+        self, kind: Kind, needed: bool | None, rows: Iterable[NDArray[np.uint64]], **where: Any
     ) -> None:
         """Send ``rows``, unless they lie there."""
-        if left is not None:
+        if needed is not None:
             given = list(rows)
             self.product.rows["a" if kind == Kind.LOAD_A else "b"] += given
-            self.emit(kind=kind, multiplies_left=left, vectors=len(given), a=where)
+            self.emit(kind=kind, after_multiplies=int(needed), vectors=len(given), a=where)
 
     def load_a(self, part: NDArray[np.uint64], m: range, k: range) -> None:
-        block, left = self.a.take((m.start, k.start), self.multiplies)
+        block, needed = self.a.take((m.start, k.start), self.multiplies)
         stride = -(-part.shape[1] // (self.engine.size * self.engine.group))
-        self.load(Kind.LOAD_A, left, part, block=block, across=stride)
+        self.load(Kind.LOAD_A, needed, part, block=block, across=stride)
         self.fields["a"] = _operand(block, stride, columns=self.transpose_a)
         self.inner = len(k)
 
     def load_b(self, part: NDArray[np.uint64], n: range, k: range, *, transposed: bool) -> None:
-        block, left = self.b.take((k.start, n.start), self.multiplies)
+        block, needed = self.b.take((k.start, n.start), self.multiplies)
         self.steps = np.broadcast_to(np.arange(k.start, k.stop)[:, None], (len(k), len(n)))
         stride = -(-part.shape[1] // self.engine.size)
-        self.load(Kind.LOAD_B, left, part, block=block, across=stride)
+        self.load(Kind.LOAD_B, needed, part, block=block, across=stride)
         self.fields |= {
             "b": self._tiles(_operand(block, stride, columns=not transposed)),
             "tiles_k": -(-self.inner // self.engine.size),
@@ -201,7 +201,7 @@ class _Planner:
         size = engine.size
         passes = passes or [Pass(0)]
         width = find_format(engine.operand).width
-        block, left = self.b.take(key, self.multiplies)
+        block, needed = self.b.take(key, self.multiplies)
         stride = -(-len(n) // size)
         rows: list[NDArray[np.uint64]] = []
         steps = [np.full((0, len(n)), -1)]
@@ -214,16 +214,17 @@ class _Planner:
                 rows.append((row.values | none) | row.tags.astype(np.uint64) << np.uint64(width))
             rows += [nothing] * (size - len(now.rows))
         self.steps = np.concatenate(steps)
-        self.load(Kind.LOAD_B, left, rows, block=block, across=stride)
-        entry, left = self.map.take(key, self.multiplies)
-        if left is not None:
+        self.load(Kind.LOAD_B, needed, rows, block=block, across=stride)
+        entry, needed = self.map.take(key, self.multiplies)
+        if needed is not None:
             layout: Any = map_layout(size, engine.count_bits)
             for now in passes:
                 slots, after = now.slots(size)
                 slots += [0] * (size - len(slots))
                 fields = {"window": now.window, "slots": slots, "after": after}
                 self.product.maps.append(layout.const(fields).as_value().value)
-            self.emit(kind=Kind.LOAD_MAP, multiplies_left=left, vectors=len(passes), map=entry)
+            where = {"vectors": len(passes), "map": entry}
+            self.emit(kind=Kind.LOAD_MAP, after_multiplies=int(needed), **where)
         self.fields |= {
             "b": self._tiles(_operand(block, stride, columns=True)),
             "tiles_k": len(passes),
@@ -243,7 +244,6 @@ class _Planner:
         self.emit(
             kind=Kind.MULTIPLY,
             after_loads=1,
-            multiplies_left=FREE,
             vectors=len(m),
             tiles_n=tiles,
             last_n=(len(n) - 1) % columns + 1,

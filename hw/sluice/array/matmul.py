@@ -282,7 +282,9 @@ class Matmul(Block):
             block_bits=block_bits["b"],
             **bits,
         )
-        for part in (self.array, *self.pads.values(), self.vectors, self.weights):
+        self.dispatcher = Dispatcher(**bits)
+        parts = (self.array, *self.pads.values(), self.vectors, self.weights, self.dispatcher)
+        for part in parts:
             # A block that is made only to be described is no mistake.
             part._MustUse__silence = True
         members: dict[str, Any] = {
@@ -313,7 +315,7 @@ class Matmul(Block):
 
     def elaborate(self, platform: Any) -> Module:
         m = Module()
-        m.submodules.dispatcher = dispatcher = Dispatcher(count_bits=self.count_bits)
+        m.submodules.dispatcher = dispatcher = self.dispatcher
         wiring.connect(m, wiring.flipped(self.command), dispatcher.i)
         for k, name in enumerate(self.pads):
             self._add_loader(m, name, dispatcher.o[k], dispatcher.loaded[k])
@@ -339,8 +341,9 @@ class Matmul(Block):
         if self.group > 1:
             self._add_map(m, dispatcher.o[Kind.LOAD_MAP], dispatcher.loaded[Kind.LOAD_MAP])
         else:
+            # There is nothing to load.
             m.d.comb += dispatcher.o[Kind.LOAD_MAP].ready.eq(1)
-            m.d.comb += dispatcher.loaded[Kind.LOAD_MAP].eq(dispatcher.o[Kind.LOAD_MAP].valid)
+            m.d.comb += dispatcher.loaded[Kind.LOAD_MAP].eq(1)
         feed_array(m, self)
         self._add_sums(m, vectors)
         return m

@@ -31,11 +31,15 @@ def order_of(product: Product) -> NDArray[np.int64]:
 class MatmulBench(Bench):
     """Products one after the other, each of which begins while the one before it ends."""
 
+    modules = ("sluice_sim.bench.tb_matmul",)
+
     def __init__(self, block: Block):
         super().__init__(block)
         made = self.block
+        # A result for every place in the output queue, and loads that do not go on beside them.
+        self.hold = 3 * made.pipeline.depth
         # Between the last operand and the first result nothing moves for a whole product.
-        self.quiet = 200 + made.latency * 2 + 40 * made.columns
+        self.quiet = 200 + self.hold + made.latency * 2 + 40 * made.columns
         self.formats = {
             name: getattr(made, name) for name in ("operand", "total", "result", "flush")
         }
@@ -45,10 +49,12 @@ class MatmulBench(Bench):
     def scenario(self, kind: str, rng: np.random.Generator) -> Scenario:
         if kind == "rate":
             return self.one_tile(rng)
+        shapes = self.shapes_of(kind, rng)
+        return self.play([self.product(rng, s, special=kind == "extremes") for s in shapes])
+
+    def play(self, products: Iterable[tuple[Product, NDArray[np.uint64]]]) -> Scenario:
+        """Return what computes ``products``, and their results."""
         made = self.block
-        products: list[tuple[Product, NDArray[np.uint64]]] = []
-        for shape in self.shapes_of(kind, rng):
-            products.append(self.product(rng, shape, special=kind == "extremes"))
         streams: dict[str, list[Word]] = {"a": [], "b": []}
         streams |= {name: [] for name in made.driven}
         expected: list[int] = []
@@ -75,10 +81,12 @@ class MatmulBench(Bench):
                 (size, size, columns),
                 (1, 3 * size + 1, 1),
             ]
-        return [
-            tuple(int(rng.integers(1, most, endpoint=True)) for most in limits)  # type: ignore[misc]
-            for limits in [(3 * size, 3 * size, 2 * columns)] * 4
-        ]
+        limits = (3 * size, 3 * size, 2 * columns)
+        shapes = [[int(rng.integers(1, most, endpoint=True)) for most in limits] for _ in range(3)]
+        # More results than an output queue of small arrays has places; and many tiles each way.
+        fill = min(self.block.pipeline.depth, 32) + 3
+        fixed = [(fill, 1, columns), (3 * size, 5 * size, 3 * columns)]
+        return [*fixed, *((m, k, n) for m, k, n in shapes)]
 
     def product(
         self, rng: np.random.Generator, shape: tuple[int, int, int], *, special: bool = False
@@ -122,12 +130,11 @@ class MatmulBench(Bench):
         b = matrix_words(made.operand, rng, (size, columns))
         wide = columns // size
         commands: list[dict[str, Any]] = [
-            {"kind": Kind.LOAD_B, "multiplies_left": 7, "a": {"across": wide}, "vectors": size},
-            {"kind": Kind.LOAD_A, "multiplies_left": 7, "a": {"across": 0}, "vectors": len(a)},
+            {"kind": Kind.LOAD_B, "a": {"across": wide}, "vectors": size},
+            {"kind": Kind.LOAD_A, "a": {"across": 0}, "vectors": len(a)},
             {
                 "kind": Kind.MULTIPLY,
                 "after_loads": 1,
-                "multiplies_left": 7,
                 "a": {"along": 1, "across": 1},
                 "b": {"block": wide - 1, "along": wide, "across": 1, "columns": 1},
                 "vectors": size,
@@ -140,11 +147,57 @@ class MatmulBench(Bench):
         ]
         y = multiply_matrices(a[-size:], b, **self.formats)
         inputs = {
-            "a": [Word(w) for row in a for w in beats(made.beats["a"], row.tolist())],
-            "b": [Word(w) for row in b for w in beats(made.beats["b"], row.tolist())],
+            "a": self.words("a", a),
+            "b": self.words("b", b),
             "command": [Word(encode_command(made.count_bits, **c)) for c in commands],
         }
-        return Scenario(inputs, {"o": [pack(made.o_beat, r.tolist(), last=True) for r in y]})
+        return Scenario(inputs, {"o": self.results(y)})
+
+    def chain(self, rng: np.random.Generator, products: int) -> Scenario | None:
+        """Multiply matrices by the same one, each loaded while the one before it is multiplied.
+
+        Gives nothing where there is no room for two, and for a tile beside another.
+        """
+        made = self.block
+        size, columns = made.size, made.columns
+        wide = columns // size
+        # The first tile of a product takes as long as loading the next one's operand, and its
+        # second one as loading a tile, and what handing over the commands takes.
+        rows = columns + 5
+        blocks = -(-rows // size)
+        if 2 * blocks > made.a_blocks or 2 * wide > made.b_blocks or 2 * rows >> made.count_bits:
+            return None
+        load_b = {"kind": Kind.LOAD_B, "a": {"across": 2 * wide}, "vectors": size}
+        multiply = {
+            **{"kind": Kind.MULTIPLY, "after_loads": 1, "vectors": rows, "sums": 2 * rows},
+            **{"tiles_k": 1, "tiles_n": 2, "last_k": size, "last_n": columns},
+            "b": {"block": wide - 1, "along": 2 * wide, "across": 1, "columns": 1},
+        }
+        b = matrix_words(made.operand, rng, (size, 2 * columns))
+        commands: list[dict[str, Any]] = [load_b]
+        inputs = {"b": self.words("b", b), "a": []}
+        expected: list[int] = []
+        for k in range(products):
+            a = matrix_words(made.operand, rng, (rows, size))
+            block = blocks * (k % 2)
+            commands += [
+                {"kind": Kind.LOAD_A, "a": {"block": block, "across": 1}, "vectors": rows},
+                {**multiply, "a": {"block": block, "along": 1, "across": 1}},
+            ]
+            inputs["a"] += self.words("a", a)
+            for n in (0, 1):
+                tile = b[:, n * columns : (n + 1) * columns]
+                expected += self.results(multiply_matrices(a, tile, **self.formats))
+        inputs["command"] = [Word(encode_command(made.count_bits, **c)) for c in commands]
+        return Scenario(inputs, {"o": expected})
+
+    def words(self, name: str, matrix: NDArray[np.uint64]) -> list[Word]:
+        """Return what loads a matrix, row by row."""
+        return [Word(w) for row in matrix for w in beats(self.block.beats[name], row.tolist())]
+
+    def results(self, matrix: NDArray[np.uint64]) -> list[int]:
+        """Return the packets that are the rows of a tile of results."""
+        return [pack(self.block.o_beat, row.tolist(), last=True) for row in matrix]
 
     def latency_pairs(self, inputs: int, outputs: int) -> Iterable[tuple[int, int]]:
         return [(inputs - 1, 0)]

@@ -94,10 +94,13 @@ class Bench:
         Further cocotb test modules that only this block has.
     quiet : int, cycles
         Without a transfer, after which nothing more is expected.
+    hold : int, cycles
+        In which the block fills up if nothing leaves; fewer than ``quiet``.
     """
 
     modules: tuple[str, ...] = ()
     quiet: int = 100
+    hold: int = 80
 
     def __init__(self, block: Block):
         self.block: Any = block

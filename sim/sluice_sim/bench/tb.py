@@ -20,8 +20,6 @@ from sluice_sim.bench.spec import Scenario
 # Cycles without a transfer after which a stuck input is a failure. Random stalls of one half are
 # never that long.
 PATIENCE = 1000
-# Cycles in which most blocks fill up; fewer than those that end a run.
-HOLD = 80
 
 
 class Run:
@@ -123,7 +121,7 @@ async def fills_up(dut):
     scenario = run.bench.scenario("random", run.gen)
     await run.start(scenario)
     for name in scenario.expected:
-        run.ports[name].hold = HOLD
+        run.ports[name].hold = run.bench.hold
     run.bench.compare(await run.play(scenario), scenario)
     run.compare_signals(scenario)
 

@@ -83,6 +83,7 @@ def prove_mx_quantize(proof: Proof) -> None:
     """
     dut: Any = proof.dut
     _compute_anything(proof, "make_unit", "make_scan")
+    proof.alike = True
     Source(proof, dut.i)
     add_rules(proof, dut.o)
     add_rules(proof, dut.o_scale, name="o_scale")

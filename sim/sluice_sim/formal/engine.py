@@ -62,11 +62,17 @@ class Proof:
 
     Inputs of the block that :meth:`drive` was not called for are free in every cycle, and so is
     reset: it hits the block and all that surrounds it together.
+
+    Attributes
+    ----------
+    alike : bool
+        Many registers are always equal, and are merged first. Saves most of the time, or costs it.
     """
 
     dut: Block
     module: Module = field(default_factory=Module)
     never: dict[str, Signal] = field(default_factory=dict)
+    alike: bool = False
 
     def __post_init__(self) -> None:
         self.module.submodules.dut = self.dut
@@ -109,15 +115,18 @@ class Proof:
             for port in ports_of(self.dut)
             if port.is_input and port.width and id(Value.cast(port.value)) not in self.driven
         ]
-        status, trace = _decide(self._text(inputs, list(self.never)), seconds)
+        status, trace = self._decide(inputs, list(self.never), seconds)
         if status == "UNSAT":
             return Verdict(True, seconds=time.monotonic() - start)
         refuted = tuple(
             name
             for name in self.never
-            if status == "SAT" and _decide(self._text(inputs, [name]), seconds)[0] == "SAT"
+            if status == "SAT" and self._decide(inputs, [name], seconds)[0] == "SAT"
         )
         return Verdict(False, refuted, trace, time.monotonic() - start)
+
+    def _decide(self, inputs: list[Value], names: list[str], seconds: int) -> tuple[str, str]:
+        return decide({"top.il": self._text(inputs, names)}, _PREPARE, seconds, alike=self.alike)
 
     def _text(self, inputs: list[Value], names: list[str]) -> str:
         """Return the design with the properties ``names``, as RTLIL."""
@@ -128,10 +137,6 @@ class Proof:
         top.d.comb += Assert(~Cat(self.never[name] for name in names).any(), "a property is broken")
         ports = [domain.clk, domain.rst, *self.free, *inputs]
         return rtlil.convert(top, name="top", ports=ports, emit_src=False)
-
-
-def _decide(text: str, seconds: int) -> tuple[str, str]:
-    return decide({"top.il": text}, _PREPARE, seconds)
 
 
 def decide(
@@ -145,7 +150,7 @@ def decide(
     """Return ``UNSAT``, ``SAT`` or ``unknown`` of the assertions of a design, and ABC's trace.
 
     ``files`` are put where Yosys runs; ``prepare`` reads them and leaves one flat module. ``alike``
-    says that it holds two designs that are nearly the same.
+    says that many of its registers are always equal, as those of two designs nearly the same.
     """
     with tempfile.TemporaryDirectory() as tmp:
         folder = Path(tmp)

@@ -2,8 +2,9 @@
 
 from typing import Any
 
-from amaranth import Cat, Signal, Value
+from amaranth import Cat, Module, Signal, Value
 
+from sluice.array.command import Kind
 from sluice_sim.formal.engine import Proof
 from sluice_sim.formal.monitors import Source
 
@@ -19,10 +20,13 @@ def prove_matmul(proof: Proof) -> None:
     """
     dut: Any = proof.dut
     m = proof.module
+    proof.alike = True
     for name, part in {"array": dut.array, "pipeline": dut.pipeline, **dut.pads}.items():
         proof.give_anything(part, name)
     vectors, weights = dut.vectors, dut.weights
-    Source(proof, dut.command, name="command")
+    # A multiplication may begin at any time: the more so when its loads have ended.
+    dut.dispatcher.elaborate = lambda platform: Module()
+    Source(proof, dut.dispatcher.o[Kind.MULTIPLY], name="command")
     # Nothing to do is no command.
     nothing = Signal()
     counts = (vectors.commands.payload[n] for n in ("vectors", "tiles_k", "tiles_n"))
