@@ -2,11 +2,12 @@
 
 from typing import Any
 
-from amaranth import Module, Signal
-from amaranth.lib import data, memory, stream, wiring
+from amaranth import Module, Signal, Value
+from amaranth.lib import data, stream, wiring
 from amaranth.lib.wiring import In, Out
 
 from sluice.array.command import command_layout
+from sluice.store import Store
 
 __all__ = ["Maps", "map_layout"]
 
@@ -77,8 +78,9 @@ class Maps(wiring.Component):
 
     def elaborate(self, platform: Any) -> Module:
         m = Module()
-        m.submodules.store = store = memory.Memory(shape=self.layout, depth=self.entries, init=[])
-        write, read = store.write_port(), store.read_port()
+        store = Store(m, "store", shape=self.layout, depth=self.entries)
+        write = store.write
+        words: Any = write.data
         to, left = Signal(range(self.entries)), Signal(self.count_bits)
         busy = Signal()
         m.d.comb += [
@@ -86,9 +88,9 @@ class Maps(wiring.Component):
             self.i.ready.eq(busy),
             write.en.eq(self.i.valid & busy),
             write.addr.eq(to),
-            *(write.data[name].eq(self.i.payload[name]) for name in self.layout.members),
-            read.addr.eq(self.at),
-            self.o.eq(read.data),
+            *(words[name].eq(self.i.payload[name]) for name in self.layout.members),
+            store.at.eq(self.at),
+            Value.cast(self.o).eq(store.o),
             self.done.eq(write.en & (left == 1)),
         ]
         with m.If(self.commands.valid & ~busy):

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Any
 
 from amaranth import Cat, Module, Mux, Signal, Value
 from amaranth.hdl import Shape
-from amaranth.lib import data, memory, stream, wiring
+from amaranth.lib import data, stream, wiring
 from amaranth.lib.wiring import In, Out
 
 from sluice.array.command import Dispatcher, Kind, command_layout
@@ -21,6 +21,7 @@ from sluice.delay import delay, delay_line
 from sluice.formats import Float, find_format
 from sluice.params import Choice, Flag, Int
 from sluice.rounding import Modes, Rounding
+from sluice.store import Store
 from sluice.stream import Beat, Fork, Pipeline
 
 if TYPE_CHECKING:
@@ -384,20 +385,18 @@ class Matmul(Block):
     def _add_sums(self, m: Module, vectors: Vectors) -> None:
         """Bring sums to the array and back, and results to the output."""
         array, columns = self.array, self.columns
-        m.submodules.sums = store = memory.Memory(
-            shape=array.p.shape().size, depth=self.sums, init=[]
-        )
-        read, write = store.read_port(), store.write_port()
+        store = Store(m, "sums", shape=array.p.shape().size, depth=self.sums)
+        write = store.write
         ahead, behind = Signal(range(self.sums)), Signal(range(self.sums))
-        m.d.comb += read.addr.eq(ahead)
+        m.d.comb += store.at.eq(ahead)
         with m.If(vectors.valid):
             m.d.sync += ahead.eq(Mux(vectors.ends, 0, ahead + 1))
         # The memory's output register, and one for the choice, before it is time.
         adds = delay(m, "adds", vectors.adds, 2, reset=True)
         fetched, begun = (
-            Signal(len(read.data), name=n, reset_less=True) for n in ("fetched", "begun")
+            Signal(len(store.o), name=n, reset_less=True) for n in ("fetched", "begun")
         )
-        m.d.sync += [fetched.eq(read.data), begun.eq(Mux(adds, fetched, 0))]
+        m.d.sync += [fetched.eq(store.o), begun.eq(Mux(adds, fetched, 0))]
         m.d.comb += array.p.eq(delay_line(m, "p", begun, self.fetch - 3))
 
         settings = [vectors.carried[name] for name in self.settings]

@@ -4,10 +4,11 @@ from collections.abc import Sequence
 from typing import Any
 
 from amaranth import Cat, Module, Mux, Signal, Value
-from amaranth.lib import data, memory, wiring
+from amaranth.lib import data, wiring
 from amaranth.lib.wiring import In, Out
 
 from sluice.delay import delay
+from sluice.store import Store
 
 __all__ = ["Scratchpad"]
 
@@ -95,9 +96,8 @@ class Scratchpad(wiring.Component):
         turned = rotate(m, "write", list(self.row), -self.to_row)
         lanes: list[Value] = []
         for b in range(size):
-            store = memory.Memory(shape=self.width, depth=max(2, self.blocks) * size, init=[])
-            m.submodules[f"bank_{b}"] = store
-            write, read = store.write_port(), store.read_port()
+            store = Store(m, f"bank_{b}", shape=self.width, depth=max(2, self.blocks) * size)
+            write = store.write
             word = Mux(self.across, (b - self.index)[: self.levels], self.index)
             block: Value = self.block
             if behind is not None:
@@ -107,9 +107,9 @@ class Scratchpad(wiring.Component):
                 write.en.eq(self.en),
                 write.addr.eq((self.to_block << self.levels) | self.to_row),
                 write.data.eq(turned[b]),
-                read.addr.eq((block << self.levels) | word),
+                store.at.eq((block << self.levels) | word),
             ]
-            m.d.sync += kept.eq(read.data)
+            m.d.sync += kept.eq(store.o)
             lanes.append(kept)
         for k, value in enumerate(self._turn_back(m, lanes)):
             m.d.comb += self.o[k].eq(value)

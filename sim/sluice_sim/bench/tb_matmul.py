@@ -1,0 +1,24 @@
+"""Matrix products: how many cycles those take that follow each other."""
+
+import cocotb
+
+from sluice_sim.bench.tb import Run
+
+# Products, one after the other.
+PRODUCTS = 5
+
+
+@cocotb.test(timeout_time=2, timeout_unit="ms")
+async def no_gaps(dut):
+    """While a product is computed the next one's operand is loaded, so that no cycle is lost."""
+    run = Run(dut, active=1.0)
+    scenario = run.bench.chain(run.gen, PRODUCTS)
+    if scenario is None:
+        return
+    await run.start(scenario)
+    run.bench.compare(await run.play(scenario), scenario)
+    # The first product waits for what is loaded before it: both matrices.
+    begins = run.ports["command"].moved[2]
+    vectors, before = len(scenario.expected["o"]), 4
+    took = run.ports["o"].moved[-1] - begins
+    assert took == vectors + run.block.latency - before, f"{took} cycles for {vectors} vectors"
