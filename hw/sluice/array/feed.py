@@ -64,7 +64,7 @@ def _clear(
 def _feed_groups(m: Module, engine: "Matmul") -> None:
     """Bring groups to the rows of the array, and weights with tags."""
     vectors, weights, array = engine.vectors, engine.weights, engine.array
-    group, size = engine.group, engine.size
+    size = engine.size
     width = len(Value.cast(array.w)) // size
     pad = engine.pads["a"]
     m.d.comb += [pad.slots.eq(vectors.slots), pad.after.eq(vectors.after)]
@@ -73,17 +73,16 @@ def _feed_groups(m: Module, engine: "Matmul") -> None:
         # A vector along a column has one element of each group, for whatever tag there is.
         element = lane.word_select(side[1:], width)
         kept = Signal(len(lane), name=f"x_{r}", reset_less=True)
-        m.d.sync += kept.eq(Mux(side[0], element.replicate(group), lane))
+        m.d.sync += kept.eq(Mux(side[0], element.replicate(engine.group), lane))
         m.d.comb += Value.cast(array.x[r]).eq(kept)
     # Where there is no weight, that of zero; and else the place in the group, if it is plain.
-    none = engine.sign | group << width
     lanes: list[Value] = []
     side = delay_line(m, "plain", Cat(weights.sparse, weights.part), engine.fetch - 1)
-    levels, parts = size.bit_length() - 1, group.bit_length() - 1
+    levels = size.bit_length() - 1
     for r, lane in enumerate(_read(m, engine, "b")):
-        plain = Cat(Const(r, levels), side[1:])[:parts]
-        lanes.append(Cat(lane[:width], Mux(side[0], lane[width:], plain)))
+        plain = Cat(Const(r, levels), side[1:])[: engine.group.bit_length() - 1]
+        lanes.append(Cat(lane[:width], Mux(side[0], lane[width:], plain)[: len(lane) - width]))
     both = [Signal(len(lane), name=f"weight_{r}") for r, lane in enumerate(lanes)]
-    _clear(m, engine, "w", weights.ragged, weights.last, lanes, none, both)
+    _clear(m, engine, "w", weights.ragged, weights.last, lanes, engine.nothing, both)
     for r, lane in enumerate(both):
         m.d.comb += [array.w[r].eq(lane[:width]), array.tag[r].eq(lane[width:])]

@@ -82,7 +82,8 @@ class Matmul(Block):
     a : In(stream.Signature(Beat(operand, size * group)))
     b : In(stream.Signature(Beat(operand, size)))
         Rows of matrices, each a packet. With a group, elements of ``b`` are a ``value`` and a
-        ``tag``: its row within the group, or ``group`` where there is no weight.
+        ``tag``: its row within the group. Where there is no weight, integers have a zero with any
+        tag, and floats ``-0`` and the tag ``group``.
     map : In(stream.Signature(map_layout(size, count_bits)))
         Only with a group: which groups the rows of the array work on, pass by pass.
     command : In(stream.Signature(command_layout(count_bits)))
@@ -217,10 +218,12 @@ class Matmul(Block):
         # What a zero may have set, and has where it stands for nothing: its sign.
         self.sign = 1 << number.width - 1 if isinstance(number, Float) else 0
         mac = make_mac(number, summed, stages=self.stages, flush=self.flush)
-        # One more than there are, which is zero: for where there is no weight.
-        lanes = self.group + 1 if self.group > 1 else 1
+        # Where there is no weight is one of zero; but infinity times that is no number, so that
+        # floats have one element more to choose, which is zero as well.
+        self.tags = self.group + (self.group > 1 and isinstance(number, Float))
+        self.nothing = self.sign | (self.tags - 1 if self.tags > self.group else 0) << number.width
         self.array = SystolicArray(
-            rows=self.size, columns=self.columns, mac=mac, group=lanes, gating=self.gating
+            rows=self.size, columns=self.columns, mac=mac, group=self.tags, gating=self.gating
         )
         self.rounding = None
         if self.result != self.total:
@@ -238,7 +241,7 @@ class Matmul(Block):
             self.settings = tuple(name for name in ("mode", "saturate") if name in fields)
         weight: Any = number
         if self.group > 1:
-            weight = data.StructLayout({"value": number.width, "tag": self.group.bit_length()})
+            weight = data.StructLayout({"value": number.width, "tag": range(self.tags)})
         self.beats = {"a": Beat(number, self.size * self.group), "b": Beat(weight, self.size)}
         self.pads = {
             name: Scratchpad(

@@ -43,8 +43,8 @@ class Weights(wiring.Component):
         Only some of the rows are in use, namely ``last``.
     sparse : Out(1)
         Weights have tags.
-    part : Out(range(group))
-        Which tile it is of those whose elements are read together.
+    part : Out(range(group / size))
+        Which tile it is of those in a group.
     loaded : Out(1)
         With the last column that is read of a tile.
     """
@@ -64,7 +64,7 @@ class Weights(wiring.Component):
 
     def __init__(self, *, size: int, columns: int, group: int, count_bits: int, block_bits: int):
         self.count_bits, self.block_bits = count_bits, block_bits
-        self.parts = group.bit_length() - 1
+        self.parts = max(0, group.bit_length() - size.bit_length())
         # Tiles that are left: along the inner dimension, and across the columns.
         self.left_k, self.left_n = (Signal(count_bits, name=n) for n in ("left_k", "left_n"))
         self.levels, self.columns = size.bit_length() - 1, columns

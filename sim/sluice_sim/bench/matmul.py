@@ -49,6 +49,8 @@ class MatmulBench(Bench):
     def scenario(self, kind: str, rng: np.random.Generator) -> Scenario:
         if kind == "rate":
             return self.one_tile(rng)
+        if kind == "counts":
+            return self.counts(rng)
         shapes = self.shapes_of(kind, rng)
         return self.play([self.product(rng, s, special=kind == "extremes") for s in shapes])
 
@@ -165,11 +167,11 @@ class MatmulBench(Bench):
         # second one as loading a tile, and what handing over the commands takes.
         rows = columns + 5
         blocks = -(-rows // size)
-        if 2 * blocks > made.a_blocks or 2 * wide > made.b_blocks or 2 * rows >> made.count_bits:
+        if 2 * blocks > made.a_blocks or 2 * wide > made.b_blocks or rows >> made.count_bits:
             return None
         load_b = {"kind": Kind.LOAD_B, "a": {"across": 2 * wide}, "vectors": size}
         multiply = {
-            **{"kind": Kind.MULTIPLY, "after_loads": 1, "vectors": rows, "sums": 2 * rows},
+            **{"kind": Kind.MULTIPLY, "after_loads": 1, "vectors": rows},
             **{"tiles_k": 1, "tiles_n": 2, "last_k": size, "last_n": columns},
             "b": {"block": wide - 1, "along": 2 * wide, "across": 1, "columns": 1},
         }
@@ -188,6 +190,37 @@ class MatmulBench(Bench):
             for n in (0, 1):
                 tile = b[:, n * columns : (n + 1) * columns]
                 expected += self.results(multiply_matrices(a, tile, **self.formats))
+        inputs["command"] = [Word(encode_command(made.count_bits, **c)) for c in commands]
+        return Scenario(inputs, {"o": expected})
+
+    def counts(self, rng: np.random.Generator) -> Scenario:
+        """Multiply one tile again and again: as often as can be counted, in each direction."""
+        made = self.block
+        size, columns = made.size, made.columns
+        most = min((1 << made.count_bits) - 1, 20)
+        a = matrix_words(made.operand, rng, (size, size * made.group))
+        b = matrix_words(made.operand, rng, (size, size))
+        load = {"a": {"across": 0}, "vectors": size}
+        commands: list[dict[str, Any]] = [
+            {"kind": Kind.LOAD_A, "after_multiplies": 1, **load},
+            {"kind": Kind.LOAD_B, "after_multiplies": 1, **load},
+        ]
+        expected: list[int] = []
+        # A single vector waits for its sums, each time for the whole way.
+        deep = min(most, 800 // made.latency)
+        for vectors, tiles_k, tiles_n in ((most, 1, 1), (1, deep, 1), (1, 1, most)):
+            commands.append(
+                {
+                    **{"kind": Kind.MULTIPLY, "after_loads": 1, "b": {"columns": 1}},
+                    **{"vectors": vectors, "tiles_k": tiles_k, "tiles_n": tiles_n},
+                    **{"last_k": size, "last_n": columns, "sums": vectors * tiles_n},
+                }
+            )
+            long = np.tile(a, (-(-vectors // size), tiles_k))[:vectors, : tiles_k * size]
+            tall = np.tile(b, (tiles_k, columns // size))
+            y = self.results(multiply_matrices(long, tall, **self.formats))
+            expected += y * tiles_n
+        inputs = {"a": self.words("a", a), "b": self.words("b", b)}
         inputs["command"] = [Word(encode_command(made.count_bits, **c)) for c in commands]
         return Scenario(inputs, {"o": expected})
 

@@ -1,4 +1,4 @@
-"""Matrix products: how many cycles those take that follow each other."""
+"""Matrix products: how many cycles those take that follow each other, and many of one tile."""
 
 import cocotb
 
@@ -22,3 +22,10 @@ async def no_gaps(dut):
     vectors, before = len(scenario.expected["o"]), 4
     took = run.ports["o"].moved[-1] - begins
     assert took == vectors + run.block.latency - before, f"{took} cycles for {vectors} vectors"
+
+
+@cocotb.test(timeout_time=2, timeout_unit="ms")
+@cocotb.parametrize(active=[1.0, 0.5])
+async def counts(dut, active):
+    """As many vectors and tiles as a command can count."""
+    await Run(dut, active=active).run("counts")
