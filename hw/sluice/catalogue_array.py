@@ -19,7 +19,6 @@ ARRAY = (
         "matrix products on a systolic array, operands straight or transposed",
         group="array",
         systems=("A2",),
-        preview=True,
         bench="sluice_sim.bench.matmul:MatmulBench",
         proof="sluice_sim.formal.matmul:prove_matmul",
         golden="sluice_sim.golden.array:multiply_matrices",
@@ -35,10 +34,10 @@ ARRAY = (
             _tiny("fp8_e4m3", "fp32", "fp8_e5m2", modes="nearest_even,own_bits", stages=3),
             _tiny("fp16", "fp16", "fp16", columns=4, stages=0, sums=32),
             _tiny("int8", "int32", "int32", group=2, maps=8),
-            {
-                **_tiny("bf16", "fp32", "fp32", group=4, maps=2, stages=5, sums=16),
-                **{"size": 4, "columns": 8, "gating": True},
-            },
+            _tiny(
+                *("bf16", "fp32", "fp32"),
+                **{"group": 4, "maps": 2, "stages": 5, "sums": 16, "columns": 4, "gating": True},
+            ),
             _tiny("fp8_e5m2", "fp16", "fp8_e5m2", flush=True, stages=7, columns=4),
         ),
         proofs=(_tiny("int4", "int16", "int16", stages=0, sums=2, count_bits=2),),

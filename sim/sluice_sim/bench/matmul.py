@@ -32,6 +32,8 @@ class MatmulBench(Bench):
     """Products one after the other, each of which begins while the one before it ends."""
 
     modules = ("sluice_sim.bench.tb_matmul",)
+    # Among them the moments at which a tile waits for its first vector.
+    resets = tuple(range(30, 54, 3))
 
     def __init__(self, block: Block):
         super().__init__(block)
@@ -52,7 +54,12 @@ class MatmulBench(Bench):
         if kind == "counts":
             return self.counts(rng)
         shapes = self.shapes_of(kind, rng)
-        return self.play([self.product(rng, s, special=kind == "extremes") for s in shapes])
+        products = [self.product(rng, s, special=kind == "extremes") for s in shapes]
+        if self.block.group > 1:
+            size, columns = self.block.size, self.block.columns
+            inner = 5 * size * self.block.group // 2
+            products.append(self.product(rng, (size, inner, columns), sparse=True))
+        return self.play(products)
 
     def play(self, products: Iterable[tuple[Product, NDArray[np.uint64]]]) -> Scenario:
         """Return what computes ``products``, and their results."""
@@ -91,20 +98,32 @@ class MatmulBench(Bench):
         return [*fixed, *((m, k, n) for m, k, n in shapes)]
 
     def product(
-        self, rng: np.random.Generator, shape: tuple[int, int, int], *, special: bool = False
+        self,
+        rng: np.random.Generator,
+        shape: tuple[int, int, int],
+        *,
+        special: bool = False,
+        sparse: bool = False,
     ) -> tuple[Product, NDArray[np.uint64]]:
-        """Return a product of random matrices, either one transposed or not, and its result."""
+        """Return a product of random matrices, either one transposed or not, and its result.
+
+        With ``sparse`` it takes several passes; else it may be sparse by chance.
+        """
         made = self.block
         m, k, n = shape
         a = matrix_words(made.operand, rng, (m, k))
         b = matrix_words(made.operand, rng, (k, n))
-        sparse = made.group > 1 and bool(rng.random() < 0.7)
+        turned = [bool(rng.integers(0, 2)) for _ in "ab"]
         if sparse:
+            # One row of every other group, so that no two passes are alike.
+            turned[0] = False
+            b[np.arange(k) % (2 * made.group) != 0] = 0
+        elif made.group > 1 and rng.random() < 0.7:
+            sparse = True
             b = np.where(rng.random(b.shape) < rng.choice([0.5, 0.8, 0.95, 1.0]), 0, b)
         number = find_format(made.operand)
         if special and isinstance(number, FloatFormat):
             a = float_words(number, rng, a.size).reshape(a.shape)
-        turned = [bool(rng.integers(0, 2)) for _ in "ab"]
         mode = self.modes[int(rng.integers(0, len(self.modes)))]
         saturate = bool(rng.integers(0, 2))
         product = plan_product(

@@ -96,11 +96,14 @@ class Bench:
         Without a transfer, after which nothing more is expected.
     hold : int, cycles
         In which the block fills up if nothing leaves; fewer than ``quiet``.
+    resets : tuple of int, cycles
+        After which it is reset, one time after the other; some time by default.
     """
 
     modules: tuple[str, ...] = ()
     quiet: int = 100
     hold: int = 80
+    resets: tuple[int, ...] = ()
 
     def __init__(self, block: Block):
         self.block: Any = block

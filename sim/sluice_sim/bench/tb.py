@@ -82,6 +82,23 @@ class Run:
                 assert got <= len(words), f"{name}: more words than the {len(words)} expected"
         return {name: self.ports[name].words for name in scenario.expected}
 
+    async def cut_off(self, scenario: Scenario, cycles: int) -> None:
+        """Begin to send and receive, and reset after so many cycles."""
+        for name in scenario.expected:
+            self.tasks.append(cocotb.start_soon(self.ports[name].receive()))
+        for k, (name, words) in enumerate(scenario.inputs.items()):
+            hook = (self.settings,) if k == 0 else ()
+            self.tasks.append(cocotb.start_soon(self.ports[name].send(words, *hook)))
+        await ClockCycles(self.dut.clk, cycles)
+        for task in self.tasks:
+            task.cancel()
+        # One cycle, in which the neighbours still offer what they did: they are reset at its end.
+        self.dut.rst.value = 1
+        await RisingEdge(self.dut.clk)
+        self.dut.rst.value = 0
+        for name in scenario.inputs:
+            self.ports[name].valid.value = 0
+
     def compare_signals(self, scenario: Scenario) -> None:
         for name, expected in scenario.signals.items():
             got = int(getattr(self.dut, name).value)
@@ -158,20 +175,8 @@ async def reset_midway(dut):
     run = Run(dut, active=0.6)
     first = run.bench.scenario("random", run.gen)
     await run.start(first)
-    for name in first.expected:
-        run.tasks.append(cocotb.start_soon(run.ports[name].receive()))
-    for k, (name, words) in enumerate(first.inputs.items()):
-        hook = (run.settings,) if k == 0 else ()
-        run.tasks.append(cocotb.start_soon(run.ports[name].send(words, *hook)))
-    await ClockCycles(dut.clk, run.rng.randrange(5, 40))
-    for task in run.tasks:
-        task.cancel()
-    # One cycle, in which the neighbours still offer what they did: they are reset at its end.
-    dut.rst.value = 1
-    await RisingEdge(dut.clk)
-    dut.rst.value = 0
-    for name in first.inputs:
-        run.ports[name].valid.value = 0
+    for cycles in run.bench.resets or (run.rng.randrange(5, 40),):
+        await run.cut_off(first, cycles)
     second = run.bench.scenario("random", run.gen)
     run.bench.compare(await run.play(second), second)
     run.compare_signals(second)
