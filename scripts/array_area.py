@@ -7,7 +7,6 @@ only does the latter.
 """
 
 import argparse
-import hashlib
 import importlib.metadata
 import json
 import tempfile
@@ -16,8 +15,9 @@ from typing import Any, cast
 
 from sluice.array import SystolicArray, make_mac
 from sluice.array.element import Element
+from sluice.datasheet import digest
 from sluice.export import to_rtlil
-from sluice.files import keep_json
+from sluice.files import keep_json, replace_between
 from sluice.formats import FORMATS
 from sluice.tools import run_tool
 from sluice_boards.measure import find_device, measure
@@ -25,8 +25,8 @@ from sluice_boards.measure import find_device, measure
 ROOT = Path(__file__).resolve().parents[1]
 KEPT = ROOT / "boards/sluice_boards/results/arrays/systolic.json"
 DOCS = ROOT / "docs/array.md"
-START = "<!-- measured: written by scripts/array_area.py -->\n"
-END = "<!-- end of measured -->\n"
+START = "<!-- measured: written by scripts/array_area.py -->"
+END = "<!-- end of measured -->"
 DEVICE = "ecp5-85k"
 INT8, BF16 = ("int8", "int32", 5), ("bf16", "fp32", 16)
 ARRAYS = {
@@ -50,7 +50,7 @@ def make(name: str) -> Any:
 def fingerprint(name: str) -> str:
     """Return a digest of the netlist; measurements of another one are stale."""
     text = to_rtlil(make(name), "systolic", find_device(DEVICE).technology)
-    return hashlib.sha256(text.encode()).hexdigest()[:16]
+    return digest(text)
 
 
 def area_of_elements(array: Any) -> dict[str, int]:
@@ -114,11 +114,10 @@ def table(records: dict[str, Any]) -> list[str]:
 
 def docs_text(records: dict[str, Any]) -> str:
     """Return docs/array.md with the table as it must be."""
-    before, _, rest = DOCS.read_text().partition(START)
-    _, _, after = rest.partition(END)
     tools = {k: v for r in records.values() for k, v in r["tools"].items()}
     tail = f"Tools: {', '.join(f'{k} {v}' for k, v in sorted(tools.items()))}."
-    return before + START + "\n" + "\n".join([*table(records), "", tail]) + "\n\n" + END + after
+    body = "\n".join([*table(records), "", tail])
+    return replace_between(DOCS.read_text(), START, END, body)
 
 
 def main() -> None:

@@ -10,13 +10,14 @@ from pathlib import Path
 
 from sluice.catalogue import CATALOGUE, Entry
 from sluice.datasheet import datasheet
+from sluice.files import replace_between
 
 ROOT = Path(__file__).resolve().parents[1]
 FOLDER = ROOT / "docs/datasheets"
 MEASURED = ROOT / "boards/sluice_boards/results"
 MUTANTS = ROOT / "sim/sluice_sim/results"
 README = ROOT / "README.md"
-START, END = "<!-- blocks: written by scripts/datasheets -->\n", "<!-- end of blocks -->\n"
+START, END = "<!-- blocks: written by scripts/datasheets -->", "<!-- end of blocks -->"
 
 
 def text_of(entry: Entry) -> str:
@@ -51,8 +52,6 @@ def row_of(entry: Entry) -> str:
 
 def readme_text() -> str:
     """Return the README with the table of blocks as it must be."""
-    before, _, rest = README.read_text().partition(START)
-    _, _, after = rest.partition(END)
     table = [
         "| block | what it does | systems | verified by | mutants killed | Fmax |",
         "| --- | --- | --- | --- | --- | --- |",
@@ -60,7 +59,7 @@ def readme_text() -> str:
         "",
         "Fmax: the default preset in the harness, ECP5 speed grade 6, worst of three seeds.",
     ]
-    return before + START + "\n" + "\n".join(table) + "\n\n" + END + after
+    return replace_between(README.read_text(), START, END, "\n".join(table))
 
 
 def main() -> None:

@@ -22,7 +22,7 @@ sys.path[:0] = [str(ROOT / part) for part in ("hw", "sim", "boards")]
 from sluice.array import Matmul  # noqa: E402
 from sluice.array.driver import Product, plan_product  # noqa: E402
 from sluice.array.sparse import depths  # noqa: E402
-from sluice.files import keep_json, replaced_file  # noqa: E402
+from sluice.files import keep_json, replace_between, replaced_file  # noqa: E402
 from sluice_sim.bench.array import matrix_words  # noqa: E402
 from sluice_sim.bench.matmul import order_of  # noqa: E402
 from sluice_sim.golden.array import multiply_matrices  # noqa: E402
@@ -184,8 +184,7 @@ def main() -> None:
     text = PAGE.read_text()
     for k, shown in enumerate(tables):
         begin, end = (f"<!-- utilisation {k + 1}: {word} -->" for word in ("begin", "end"))
-        head, tail = text.split(begin)[0], text.split(end)[1]
-        text = f"{head}{begin}\n\n{shown}\n\n{end}{tail}"
+        text = replace_between(text, begin, end, shown)
     with replaced_file(PAGE) as partial:
         partial.write_text(text)
 

@@ -10,7 +10,15 @@ from sluice.catalogue import Entry
 from sluice.export import ports_of, streams_of, to_rtlil
 from sluice.registers import register_map
 
-__all__ = ["LUT4", "REGISTERS", "area_and_speed", "datasheet", "fingerprint", "net_area"]
+__all__ = [
+    "LUT4",
+    "REGISTERS",
+    "area_and_speed",
+    "datasheet",
+    "digest",
+    "fingerprint",
+    "net_area",
+]
 
 LUT4, REGISTERS = "LUT4", "registers"
 
@@ -20,6 +28,11 @@ _SECTION = re.compile(r"^(\w[\w ]*)\n-{3,}$", re.MULTILINE)
 def fingerprint(entry: Entry, parameters: Mapping[str, Any]) -> str:
     """Return a digest of the netlist; measurements of another one are stale."""
     text = to_rtlil(entry.cls(**parameters), entry.name)
+    return digest(text)
+
+
+def digest(text: str) -> str:
+    """Return what stands for a netlist in the records of measurements."""
     return hashlib.sha256(text.encode()).hexdigest()[:16]
 
 

@@ -10,7 +10,14 @@ from typing import Any
 
 from sluice.catalogue import RequestError
 
-__all__ = ["check_fresh", "fresh_file", "fresh_folder", "keep_json", "replaced_file"]
+__all__ = [
+    "check_fresh",
+    "fresh_file",
+    "fresh_folder",
+    "keep_json",
+    "replace_between",
+    "replaced_file",
+]
 
 
 def check_fresh(path: Path) -> None:
@@ -78,3 +85,16 @@ def keep_json(path: Path, facts: Any) -> None:
     """Write ``facts`` to ``path``, in place of what is there."""
     with replaced_file(path) as partial:
         partial.write_text(json.dumps(facts, indent=1) + "\n")
+
+
+def replace_between(text: str, begin: str, end: str, body: str) -> str:
+    """Return ``text`` with ``body`` as a paragraph between two marks, each of which is there once.
+
+    Raises
+    ------
+    ValueError
+        If one is not.
+    """
+    head, rest = text.split(begin)
+    _, tail = rest.split(end)
+    return f"{head}{begin}\n\n{body}\n\n{end}{tail}"

@@ -3,25 +3,24 @@
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
-from amaranth import Cat, Module, Mux, Signal, Value
+from amaranth import Module, Signal, Value
 from amaranth.hdl import Shape
 from amaranth.lib import data, stream, wiring
 from amaranth.lib.wiring import In, Out
 
 from sluice.array.command import Dispatcher, Kind, command_layout
-from sluice.array.feed import below, feed_array
+from sluice.array.feed import feed_array
 from sluice.array.loader import Loader
 from sluice.array.mac import make_mac
 from sluice.array.maps import Maps, map_layout
 from sluice.array.scratchpad import Scratchpad
+from sluice.array.sums import add_sums
 from sluice.array.systolic import SystolicArray
 from sluice.array.walk import Vectors, Weights
 from sluice.block import Block, Driven
-from sluice.delay import delay, delay_line
 from sluice.formats import Float, find_format
 from sluice.params import Choice, Flag, Int
 from sluice.rounding import Modes, Rounding
-from sluice.store import Store
 from sluice.stream import Beat, Fork, Pipeline
 
 if TYPE_CHECKING:
@@ -349,7 +348,7 @@ class Matmul(Block):
             m.d.comb += dispatcher.o[Kind.LOAD_MAP].ready.eq(1)
             m.d.comb += dispatcher.loaded[Kind.LOAD_MAP].eq(1)
         feed_array(m, self)
-        self._add_sums(m, vectors)
+        add_sums(m, self)
         return m
 
     def _add_loader(self, m: Module, name: str, commands: Any, loaded: Value) -> None:
@@ -384,59 +383,3 @@ class Matmul(Block):
         wiring.connect(m, commands, maps.commands)
         wiring.connect(m, wiring.flipped(self.map), maps.i)
         m.d.comb += [loaded.eq(maps.done), maps.at.eq(vectors.entry_at), vectors.entry.eq(maps.o)]
-
-    def _add_sums(self, m: Module, vectors: Vectors) -> None:
-        """Bring sums to the array and back, and results to the output."""
-        array, columns = self.array, self.columns
-        store = Store(m, "sums", shape=array.p.shape().size, depth=self.sums)
-        write = store.write
-        ahead, behind = Signal(range(self.sums)), Signal(range(self.sums))
-        m.d.comb += store.at.eq(ahead)
-        with m.If(vectors.valid):
-            m.d.sync += ahead.eq(Mux(vectors.ends, 0, ahead + 1))
-        # The memory's output register, and one for the choice, before it is time.
-        adds = delay(m, "adds", vectors.adds, 2, reset=True)
-        fetched, begun = (
-            Signal(len(store.o), name=n, reset_less=True) for n in ("fetched", "begun")
-        )
-        m.d.sync += [fetched.eq(store.o), begun.eq(Mux(adds, fetched, 0))]
-        m.d.comb += array.p.eq(delay_line(m, "p", begun, self.fetch - 3))
-
-        settings = [vectors.carried[name] for name in self.settings]
-        keep = below(vectors.ragged_n, vectors.carried.last_n, columns)
-        side = Cat(vectors.ends, vectors.holds, keep, *settings)
-        side = delay_line(m, "side", side, self.fetch + array.latency)
-        ends, holds = side[:2]
-        valid = delay(m, "valid", vectors.valid, self.fetch + array.latency, reset=True)
-        m.d.comb += [
-            vectors.back.eq(valid),
-            write.en.eq(valid & holds),
-            write.addr.eq(behind),
-            write.data.eq(array.o),
-        ]
-        with m.If(valid):
-            m.d.sync += behind.eq(Mux(ends, 0, behind + 1))
-
-        m.submodules.pipeline = pipeline = self.pipeline
-        m.d.comb += [
-            pipeline.i.valid.eq(vectors.reads & vectors.leaves),
-            vectors.room.eq(pipeline.i.ready),
-            Value.cast(pipeline.result.beat.data).eq(array.o),
-            pipeline.result.beat.last.eq(1),
-            Cat(pipeline.result.beat.keep, *(pipeline.result[n] for n in self.settings)).eq(
-                side[2:]
-            ),
-        ]
-        last = self.o
-        if self.rounding:
-            m.submodules.rounding = rounding = self.rounding
-            wiring.connect(m, rounding.o, wiring.flipped(self.o))
-            m.d.comb += self.status.eq(rounding.status)
-            for name in self.settings:
-                m.d.comb += rounding.config[name].eq(pipeline.o.payload[name])
-            last = rounding.i
-        m.d.comb += [
-            last.valid.eq(pipeline.o.valid),
-            last.payload.eq(pipeline.o.payload.beat),
-            pipeline.o.ready.eq(last.ready),
-        ]

@@ -58,6 +58,16 @@ class Run:
             noise = self.rng.getrandbits(self.config_width)
             self.dut.config.value = noise if value is None else value
 
+    def begin(self, scenario: Scenario) -> list[Any]:
+        """Begin to receive and to send; return the tasks that send."""
+        self.tasks = [cocotb.start_soon(self.ports[name].receive()) for name in scenario.expected]
+        senders: list[Any] = []
+        for k, (name, words) in enumerate(scenario.inputs.items()):
+            hook = (self.settings,) if k == 0 else ()
+            senders.append(cocotb.start_soon(self.ports[name].send(words, *hook)))
+        self.tasks += senders
+        return senders
+
     async def play(self, scenario: Scenario) -> dict[str, list[int]]:
         """Send everything, receive everything, and wait for what must not come."""
         for task in self.tasks:
@@ -65,12 +75,7 @@ class Run:
         for port in self.ports.values():
             port.words.clear()
             port.moved.clear()
-        self.tasks = [cocotb.start_soon(self.ports[name].receive()) for name in scenario.expected]
-        senders = []
-        for k, (name, words) in enumerate(scenario.inputs.items()):
-            hook = (self.settings,) if k == 0 else ()
-            senders.append(cocotb.start_soon(self.ports[name].send(words, *hook)))
-        self.tasks += senders
+        senders = self.begin(scenario)
         quiet, moved = 0, -1
         while quiet < self.bench.quiet or not all(task.done() for task in senders):
             await RisingEdge(self.dut.clk)
@@ -84,11 +89,7 @@ class Run:
 
     async def cut_off(self, scenario: Scenario, cycles: int) -> None:
         """Begin to send and receive, and reset after so many cycles."""
-        for name in scenario.expected:
-            self.tasks.append(cocotb.start_soon(self.ports[name].receive()))
-        for k, (name, words) in enumerate(scenario.inputs.items()):
-            hook = (self.settings,) if k == 0 else ()
-            self.tasks.append(cocotb.start_soon(self.ports[name].send(words, *hook)))
+        self.begin(scenario)
         await ClockCycles(self.dut.clk, cycles)
         for task in self.tasks:
             task.cancel()

@@ -1,0 +1,68 @@
+"""Sums of the matrix-product engine: kept between tiles, and sent out when they are whole."""
+
+from typing import TYPE_CHECKING
+
+from amaranth import Cat, Module, Mux, Signal, Value
+from amaranth.lib import wiring
+
+from sluice.array.feed import below
+from sluice.delay import delay, delay_line
+from sluice.store import Store
+
+if TYPE_CHECKING:
+    from sluice.array.matmul import Matmul
+
+__all__ = ["add_sums"]
+
+
+def add_sums(m: Module, engine: "Matmul") -> None:
+    """Bring sums to the array and back, and results to the output."""
+    array, vectors = engine.array, engine.vectors
+    store = Store(m, "sums", shape=array.p.shape().size, depth=engine.sums)
+    write = store.write
+    ahead, behind = Signal(range(engine.sums)), Signal(range(engine.sums))
+    m.d.comb += store.at.eq(ahead)
+    with m.If(vectors.valid):
+        m.d.sync += ahead.eq(Mux(vectors.ends, 0, ahead + 1))
+    # The memory's output register, and one for the choice, before it is time.
+    adds = delay(m, "adds", vectors.adds, 2, reset=True)
+    fetched, begun = (Signal(len(store.o), name=n, reset_less=True) for n in ("fetched", "begun"))
+    m.d.sync += [fetched.eq(store.o), begun.eq(Mux(adds, fetched, 0))]
+    m.d.comb += array.p.eq(delay_line(m, "p", begun, engine.fetch - 3))
+
+    settings = [vectors.carried[name] for name in engine.settings]
+    keep = below(vectors.ragged_n, vectors.carried.last_n, engine.columns)
+    side = Cat(vectors.ends, vectors.holds, keep, *settings)
+    side = delay_line(m, "side", side, engine.fetch + array.latency)
+    ends, holds = side[:2]
+    valid = delay(m, "valid", vectors.valid, engine.fetch + array.latency, reset=True)
+    m.d.comb += [
+        vectors.back.eq(valid),
+        write.en.eq(valid & holds),
+        write.addr.eq(behind),
+        write.data.eq(array.o),
+    ]
+    with m.If(valid):
+        m.d.sync += behind.eq(Mux(ends, 0, behind + 1))
+
+    m.submodules.pipeline = pipeline = engine.pipeline
+    m.d.comb += [
+        pipeline.i.valid.eq(vectors.reads & vectors.leaves),
+        vectors.room.eq(pipeline.i.ready),
+        Value.cast(pipeline.result.beat.data).eq(array.o),
+        pipeline.result.beat.last.eq(1),
+        Cat(pipeline.result.beat.keep, *(pipeline.result[n] for n in engine.settings)).eq(side[2:]),
+    ]
+    last = engine.o
+    if engine.rounding:
+        m.submodules.rounding = rounding = engine.rounding
+        wiring.connect(m, rounding.o, wiring.flipped(engine.o))
+        m.d.comb += engine.status.eq(rounding.status)
+        for name in engine.settings:
+            m.d.comb += rounding.config[name].eq(pipeline.o.payload[name])
+        last = rounding.i
+    m.d.comb += [
+        last.valid.eq(pipeline.o.valid),
+        last.payload.eq(pipeline.o.payload.beat),
+        pipeline.o.ready.eq(last.ready),
+    ]
