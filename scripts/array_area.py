@@ -1,13 +1,12 @@
-"""Measure systolic arrays: python scripts/array_area.py [--only NAME]... [--seeds N] [--table].
+"""Measure systolic arrays: python scripts/array_area.py [--only NAME]... [--seeds N] [--free].
 
 Places and routes each array in the harness with three seeds, which takes a minute or two for a
 small one and far longer for the largest; prints a table, keeps the results in
 boards/sluice_boards/results/arrays and writes the table into docs/array.md. With ``--table`` it
-only does the latter.
+only does the latter; with ``--free`` nextpnr places the multipliers, and nothing is kept.
 """
 
 import argparse
-import importlib.metadata
 import json
 import tempfile
 from pathlib import Path
@@ -15,24 +14,22 @@ from typing import Any, cast
 
 from sluice.array import SystolicArray, make_mac
 from sluice.array.element import Element
-from sluice.datasheet import digest
 from sluice.export import to_rtlil
-from sluice.files import keep_json, replace_between
+from sluice.files import replace_between
 from sluice.formats import FORMATS
 from sluice.tools import run_tool
-from sluice_boards.measure import find_device, measure
+from sluice_boards.measure import find_device
+from sluice_boards.records import DEVICE, keep_record, load_records, record
 
 ROOT = Path(__file__).resolve().parents[1]
 KEPT = ROOT / "boards/sluice_boards/results/arrays/systolic.json"
 DOCS = ROOT / "docs/array.md"
 START = "<!-- measured: written by scripts/array_area.py -->"
 END = "<!-- end of measured -->"
-DEVICE = "ecp5-85k"
-INT8, BF16 = ("int8", "int32", 5), ("bf16", "fp32", 16)
+INT8, BF16 = ("int8", "int32", 4), ("bf16", "fp32", 16)
 ARRAYS = {
     "int8 4x4": (INT8, 4, 4),
     "int8 8x8": (INT8, 8, 8),
-    "int8 8x16": (INT8, 8, 16),
     "bf16 4x4": (BF16, 4, 4),
     "bf16 8x8": (BF16, 8, 8),
 }
@@ -45,12 +42,6 @@ def make(name: str) -> Any:
     (operand, total, stages), rows, columns = ARRAYS[name]
     mac = make_mac(FORMATS[operand], FORMATS[total], stages=stages)
     return SystolicArray(rows=rows, columns=columns, mac=mac)
-
-
-def fingerprint(name: str) -> str:
-    """Return a digest of the netlist; measurements of another one are stale."""
-    text = to_rtlil(make(name), "systolic", find_device(DEVICE).technology)
-    return digest(text)
 
 
 def area_of_elements(array: Any) -> dict[str, int]:
@@ -78,18 +69,6 @@ def _synthesise(element: Element) -> dict[str, int]:
         cells = json.loads(text[text.index("{") :])["design"]["num_cells_by_type"]
     comb = sum(cells.get(cell, 0) * size for cell, size in COMB.items())
     return {"comb": comb, "ff": cells.get("TRELLIS_FF", 0)}
-
-
-def record(name: str, seeds: int) -> dict[str, Any]:
-    """Measure the array called ``name`` with so many seeds."""
-    array = make(name)
-    key = {"netlist": fingerprint(name), "amaranth": importlib.metadata.version("amaranth")}
-    elements = area_of_elements(array)
-    found = measure(array, find_device(DEVICE), seeds=range(1, seeds + 1))
-    comb = found["area"]["TRELLIS_COMB"] - found["harness"]["tables"]
-    ff = found["area"]["TRELLIS_FF"] - found["harness"]["registers"]
-    facts = {"rows": array.rows, "columns": array.columns, "latency": array.latency}
-    return {**key, **facts, "comb": comb, "ff": ff, "elements": elements, **found}
 
 
 def table(records: dict[str, Any]) -> list[str]:
@@ -125,17 +104,21 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--only", action="append", choices=list(ARRAYS), default=[])
     parser.add_argument("--seeds", type=int, default=3)
+    parser.add_argument("--free", action="store_true", help="let nextpnr place the multipliers")
     parser.add_argument("--table", action="store_true", help="only write the table")
     options = parser.parse_args()
-    records = json.loads(KEPT.read_text()) if KEPT.exists() else {}
     for name in [] if options.table else options.only or ARRAYS:
-        found = record(name, options.seeds)
-        # Another one may have been kept meanwhile.
-        records = json.loads(KEPT.read_text()) if KEPT.exists() else {}
-        records[name] = found
-        print(table({name: records[name]})[-1], flush=True)
-        KEPT.parent.mkdir(exist_ok=True)
-        keep_json(KEPT, {n: records[n] for n in ARRAYS if n in records})
+        array = make(name)
+        facts = {"rows": array.rows, "columns": array.columns, "latency": array.latency}
+        facts["elements"] = area_of_elements(array)
+        known = None if options.free else load_records(KEPT).get(name)
+        found = record(array, seeds=options.seeds, pins=not options.free, known=known) | facts
+        print(table({name: found})[-1], flush=True)
+        if not options.free:
+            keep_record(KEPT, name, found, ARRAYS)
+    if options.free:
+        return
+    records = load_records(KEPT)
     print("\n".join(table(records)))
     DOCS.write_text(docs_text(records))
 

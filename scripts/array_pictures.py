@@ -16,6 +16,7 @@ from sluice.formats import FORMATS
 ROOT = Path(__file__).resolve().parents[1]
 IMAGES = ROOT / "docs/images"
 X_COLOUR, W_COLOUR, SUM_COLOUR, GREY = "#cfe3f5", "#fde7c4", "#d9efe0", "#888888"
+BUS = "#b8860b"
 TILES = ("#fde7c4", "#e6d5f0")
 
 
@@ -43,9 +44,9 @@ def arrow(ax: Any, x: float, y: float, to_x: float, to_y: float) -> None:
 
 
 def draw_array(plt: Any, size: int = 3) -> Any:
-    """Draw skew, stacks of weights, elements and de-skew; and one element."""
+    """Draw skew, elements and de-skew; and one element."""
     figure, ax = plt.subplots(figsize=(9.6, 4.6))
-    pitch, left = 1.5, 4.3
+    pitch, left = 1.5, 2.6
     for r in range(size):
         y = (size - 1 - r) * pitch + 1.2
         ax.text(0.0, y + 0.75, f"x[{r}]", ha="right", va="center")
@@ -55,15 +56,14 @@ def draw_array(plt: Any, size: int = 3) -> Any:
         for height in (0.75, 0.25):
             arrow(ax, 0.05, y + height, 0.3 + 0.45 * r if not r else 0.3, y + height)
         end = 0.3 + 0.45 * max(r, 0)
-        box(ax, 1.9, y, 1.6, 0.5, "next weights", W_COLOUR)
-        arrow(ax, end, y + 0.25, 1.9, y + 0.25)
         arrow(ax, end, y + 0.75, left, y + 0.75)
-        ax.plot([3.5, left + (size - 1) * pitch + 0.2], [y - 0.12, y - 0.12], color="#b8860b", lw=1)
-        ax.plot([3.5, 3.5], [y - 0.12, y + 0.1], color="#b8860b", lw=1)
+        bus = left - 0.4
+        ax.plot([bus, left + (size - 1) * pitch + 0.2], [y - 0.12, y - 0.12], color=BUS, lw=1)
+        ax.plot([end, bus, bus], [y + 0.25, y + 0.25, y - 0.12], color=BUS, lw=1)
         for c in range(size):
             x = left + c * pitch
             box(ax, x, y, 1.0, 1.0, f"{r},{c}", "#ffffff")
-            ax.plot([x + 0.2, x + 0.2], [y - 0.12, y], color="#b8860b", lw=1)
+            ax.plot([x + 0.2, x + 0.2], [y - 0.12, y], color=BUS, lw=1)
             if c < size - 1:
                 arrow(ax, x + 1.0, y + 0.75, x + pitch, y + 0.75)
             arrow(ax, x + 0.7, y, x + 0.7, y - (0.5 if r < size - 1 else 0.25))
@@ -91,16 +91,20 @@ def draw_element(ax: Any, x: float, y: float) -> None:
     """Draw what one element of integers is made of."""
     ax.add_patch(Rectangle((x, y), 3.9, 4.2, fc="none", ec=GREY, lw=0.8, ls="--"))
     ax.text(x + 0.1, y + 4.3, "an element", color=GREY)
-    box(ax, x + 2.0, y + 3.4, 0.7, 0.5, "x", X_COLOUR)
-    arrow(ax, x - 0.4, y + 3.65, x + 2.0, y + 3.65)
-    arrow(ax, x + 2.7, y + 3.65, x + 4.3, y + 3.65)
-    box(ax, x + 0.3, y + 2.0, 2.2, 1.1, "", "#f7f7f7")
-    box(ax, x + 0.4, y + 2.65, 0.7, 0.4, "x", X_COLOUR)
-    box(ax, x + 1.3, y + 2.65, 1.1, 0.4, "weight", W_COLOUR)
-    ax.text(x + 1.4, y + 2.32, "multiplier", ha="center", va="center")
-    arrow(ax, x + 0.75, y + 3.65, x + 0.75, y + 3.05)
-    ax.plot([x - 0.4, x + 2.7, x + 2.7], [y + 0.2, y + 0.2, y + 2.85], color="#b8860b", lw=1)
-    arrow(ax, x + 2.7, y + 2.85, x + 2.4, y + 2.85)
+    box(ax, x + 0.4, y + 3.4, 0.7, 0.5, "x", X_COLOUR)
+    arrow(ax, x - 0.4, y + 3.65, x + 0.4, y + 3.65)
+    arrow(ax, x + 1.1, y + 3.65, x + 4.3, y + 3.65)
+    box(ax, x + 0.3, y + 2.0, 2.2, 0.6, "multiplier", "#f7f7f7")
+    ax.plot([x + 1.25, x + 1.25, x + 0.75], [y + 3.65, y + 3.0, y + 3.0], color="#333333", lw=0.9)
+    arrow(ax, x + 0.75, y + 3.0, x + 0.75, y + 2.6)
+    box(ax, x + 1.55, y + 2.9, 1.1, 0.4, "weight", W_COLOUR)
+    arrow(ax, x + 2.1, y + 2.9, x + 2.1, y + 2.6)
+    box(ax, x + 0.6, y + 0.3, 1.7, 0.4, "next weight", W_COLOUR)
+    ax.plot([x - 0.4, x + 0.3, x + 0.3], [y - 0.2, y - 0.2, y + 0.5], color=BUS, lw=1)
+    arrow(ax, x + 0.3, y + 0.5, x + 0.6, y + 0.5)
+    ax.plot([x + 2.3, x + 2.65, x + 2.65], [y + 0.5, y + 0.5, y + 2.75], color=BUS, lw=1)
+    ax.plot([x + 2.65, x + 2.85, x + 2.85], [y + 2.75, y + 2.75, y + 3.1], color=BUS, lw=1)
+    arrow(ax, x + 2.85, y + 3.1, x + 2.65, y + 3.1)
     box(ax, x + 0.9, y + 1.2, 1.2, 0.5, "product", SUM_COLOUR)
     arrow(ax, x + 1.4, y + 2.0, x + 1.4, y + 1.7)
     box(ax, x + 2.95, y + 1.25, 0.5, 0.5, "+", "#ffffff")
@@ -117,24 +121,23 @@ def draw_timing(plt: Any, size: int = 3) -> Any:
     mac = make_mac(FORMATS["int8"], FORMATS["int32"], stages=4)
     array = SystolicArray(rows=size, columns=size, mac=mac)
     figure, ax = plt.subplots(figsize=(9.6, 4.0))
-    names = ["load", "w", "swap", "x"]
+    names = ["first", "w", "swap", "x"]
     names += [f"weight of 0,{c}" for c in range(size)]
     names += [f"weight of {size - 1},{size - 1}", "o"]
     height = {name: len(names) - k for k, name in enumerate(names)}
     vectors = size + 1
-    last = 2 * size + vectors + array.latency + 1
+    last = array.w_lead + 2 * vectors + array.latency
 
     def cell(name: str, at: int, cycles: int, text: str, colour: str) -> None:
         box(ax, at, height[name] + 0.1, cycles, 0.75, text, colour)
 
     for tile, colour in enumerate(TILES):
         # The second tile is loaded while the first is in use.
-        swap = size + tile * vectors
-        load = swap - size if tile == 0 else size
+        load, swap = tile * size, array.w_lead + tile * vectors
         letter = "AB"[tile]
-        cell("load", load, size, "", colour)
+        cell("first", load, 1, "", colour)
         for k in range(size):
-            cell("w", load + k, 1, f"{letter}:{size - 1 - k}", colour)
+            cell("w", load + k, 1, f"{letter}:{k}", colour)
         cell("swap", swap, 1, "", colour)
         for k in range(vectors):
             cell("x", swap + k, 1, f"{letter.lower()}{k}", colour)
@@ -144,7 +147,7 @@ def draw_timing(plt: Any, size: int = 3) -> Any:
             name = f"weight of {row},{column}"
             end = begin + vectors if tile == 0 else last
             cell(name, begin, end - begin, f"{letter}[{row},{column}]", colour)
-    start = size
+    start = array.w_lead
     ax.annotate(
         "",
         (start + array.latency, 0.75),

@@ -1,11 +1,11 @@
 """Datasheets are what the catalogue and the kept measurements make of them, and those are fresh."""
 
 import importlib.metadata
-import importlib.util
 import json
 import tomllib
 from pathlib import Path
 
+import datasheets
 import pytest
 
 from sluice.catalogue import CATALOGUE
@@ -17,23 +17,14 @@ MUTANTS = ROOT / "sim/sluice_sim/results"
 ENTRIES = pytest.mark.parametrize("entry", CATALOGUE.values(), ids=list(CATALOGUE))
 
 
-def script():
-    spec = importlib.util.spec_from_file_location("datasheets", ROOT / "scripts/datasheets.py")
-    assert spec is not None
-    assert spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
-
-
 @ENTRIES
 def test_datasheet_is_fresh(entry):
     path = ROOT / f"docs/datasheets/{entry.name}.md"
-    assert path.read_text() == script().text_of(entry), "run scripts/datasheets"
+    assert path.read_text() == datasheets.text_of(entry), "run scripts/datasheets"
 
 
 def test_table_of_the_readme_is_fresh():
-    assert (ROOT / "README.md").read_text() == script().readme_text(), "run scripts/datasheets"
+    assert (ROOT / "README.md").read_text() == datasheets.readme_text(), "run scripts/datasheets"
 
 
 def test_no_datasheet_is_left_over():

@@ -15,6 +15,7 @@ from sluice.export import name_elements
 from sluice.link import LinkTop
 from sluice.tools import ToolError, find_tool, run_tool
 from sluice_boards.board import Board
+from sluice_boards.ecp5 import pin_multipliers
 from sluice_boards.measure import SYNTH_ECP5, SYNTH_ICE40
 from sluice_boards.picture import draw_report
 
@@ -136,6 +137,7 @@ def _place_and_route(
     options += ["--timing-allow-fail", platform._nextpnr_device_options[platform.device]]
     family = board.technology.name
     if family == "ecp5":
+        pin_multipliers(work / "top.json", platform._nextpnr_device_options[platform.device])
         package = platform._nextpnr_package_options[platform.package]
         options += ["--package", package.upper(), "--speed", platform.speed]
         options += ["--lpf", "top.lpf", "--textcfg", "top.config"]

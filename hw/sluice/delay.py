@@ -6,7 +6,7 @@ from amaranth import Module, Mux, Signal, Value
 from amaranth.lib import memory, wiring
 from amaranth.lib.wiring import In, Out
 
-__all__ = ["Delay", "delay", "delay_line"]
+__all__ = ["Delay", "delay", "delay_line", "keep"]
 
 # A line of fewer registers is cheaper than a memory with its counter, and so are as many of them
 # behind one as `_REST`. Memories of up to this many rows are in logic; longer lines are several of
@@ -70,6 +70,14 @@ def delay(m: Module, name: str, value: Value, cycles: int, *, reset: bool = Fals
         m.d.sync += later.eq(value)
         value = later
     return value
+
+
+def keep(m: Module, name: str, value: Value, when: Value) -> Value:
+    """Return register ``name``: ``value`` as it was when ``when`` was true last."""
+    kept = Signal(len(value), name=name, reset_less=True)
+    with m.If(when):
+        m.d.sync += kept.eq(value)
+    return kept
 
 
 def delay_line(m: Module, name: str, value: Any, cycles: int) -> Value:

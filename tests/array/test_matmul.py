@@ -17,6 +17,9 @@ from sluice_sim.play import play_product
 TINY: dict[str, Any] = {"size": 4, "columns": 4, "a_blocks": 16, "b_blocks": 16, "sums": 64}
 
 
+FLOATS: dict[str, Any] = {"operand": "fp8_e4m3", "total": "fp16", "result": "fp16"}
+
+
 @pytest.mark.parametrize(
     ("shape", "changes"),
     [
@@ -24,22 +27,32 @@ TINY: dict[str, Any] = {"size": 4, "columns": 4, "a_blocks": 16, "b_blocks": 16,
         ((13, 9, 7), {}),
         ((16, 12, 16), {"columns": 8, "b_blocks": 32}),
         ((4, 4, 4), {}),
+        ((1, 17, 2), {}),
+        ((7, 16, 4), FLOATS),
+        ((28, 7, 4), FLOATS),
     ],
-    ids=["16x16x16", "ragged", "wide array", "one tile"],
+    ids=["16x16x16", "ragged", "wide array", "one tile", "one vector", "few floats", "floats"],
 )
 def test_cycles(shape, changes):
-    """A vector per cycle, but for the first tile's load and the way of the last vector."""
+    """A vector per cycle, but for the first tile's load and the way of the last vector.
+
+    Where all tiles across have fewer vectors than is far enough from a sum to its next addend,
+    they take that long, again and again.
+    """
     engine = Matmul(**{**TINY, **changes})
     m, k, n = shape
     rng = np.random.default_rng(1)
-    a, b = matrix_words("int8", rng, (m, k)), matrix_words("int8", rng, (k, n))
+    a, b = (matrix_words(engine.operand, rng, size) for size in ((m, k), (k, n)))
     product = plan_product(engine, a, b)
     y, at = play_product(engine, product)
-    expected = multiply_matrices(a, b, operand="int8", total="int32", result="int32")
-    assert np.array_equal(y, expected)
-    tiles = -(-k // engine.size) * -(-n // engine.columns)
-    assert product.vectors == m * tiles
-    assert at["ends"] - at["begins"] == engine.columns + product.vectors + engine.pipeline.latency
+    formats = {name: getattr(engine, name) for name in ("operand", "total", "result")}
+    assert np.array_equal(y, multiply_matrices(a, b, **formats))
+    along, across = -(-k // engine.size), -(-n // engine.columns)
+    assert product.vectors == m * along * across
+    one = m * across
+    cycles = (along - 1) * max(one, engine.loop) + one
+    lead = engine.array.w_lead
+    assert at["ends"] - at["begins"] == lead + cycles + engine.pipeline.latency
 
 
 @pytest.mark.parametrize("turned", [(False, False), (True, False), (False, True), (True, True)])
@@ -182,8 +195,9 @@ def test_sparse_cycles():
     passes = -(-sum(depths(b, 4)) // 4)
     assert passes < 16
     assert product.vectors == 24 * 2 * passes
-    # The map's first entry is fetched while the first tile is loaded.
-    assert at["ends"] - at["begins"] == engine.columns + product.vectors + engine.pipeline.latency
+    # The map's first entry is fetched while the first columns of the first tile are.
+    lead = max(2, engine.array.w_lead)
+    assert at["ends"] - at["begins"] == lead + product.vectors + engine.pipeline.latency
 
 
 def test_zeros_that_are_not_there_meet_no_infinity():

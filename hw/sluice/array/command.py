@@ -49,14 +49,13 @@ def command_layout(count_bits: int) -> data.StructLayout:
         It begins when all multiplications before it have read their operands. The last one but one
         has in any case, when the last one begins.
     a, b : operand
-        A load uses ``block`` and ``across`` of ``a``, whatever it loads. ``b.block`` is the last
-        block of the first tile's.
+        A load uses ``block`` and ``across`` of ``a``, whatever it loads.
     vectors : count_bits
         Rows of the result, or packets of a load.
     tiles_k, tiles_n : count_bits
         Tiles of ``b`` along the inner dimension and across it.
     last_k, last_n : 8
-        Rows and columns of the last ones that are in use.
+        The last row and column that are in use of the last ones.
     sums : count_bits
         ``vectors * tiles_n``.
     map : count_bits

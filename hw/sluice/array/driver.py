@@ -189,9 +189,9 @@ class _Planner:
         stride = -(-part.shape[1] // self.engine.size)
         self.load(Kind.LOAD_B, needed, part, block=block, across=stride)
         self.fields |= {
-            "b": self._tiles(_operand(block, stride, columns=not transposed)),
+            "b": _operand(block, stride, columns=not transposed),
             "tiles_k": -(-self.inner // self.engine.size),
-            "last_k": (self.inner - 1) % self.engine.size + 1,
+            "last_k": (self.inner - 1) % self.engine.size,
             "sparse": 0,
         }
 
@@ -226,17 +226,12 @@ class _Planner:
             where = {"vectors": len(passes), "map": entry}
             self.emit(kind=Kind.LOAD_MAP, after_multiplies=int(needed), **where)
         self.fields |= {
-            "b": self._tiles(_operand(block, stride, columns=True)),
+            "b": _operand(block, stride, columns=True),
             "tiles_k": len(passes),
-            "last_k": size,
+            "last_k": size - 1,
             "sparse": 1,
             "map": entry,
         }
-
-    def _tiles(self, operand: dict[str, int]) -> dict[str, int]:
-        """Return an operand that begins at the last block of its first tile."""
-        wide = self.engine.columns // self.engine.size
-        return {**operand, "block": operand["block"] + (wide - 1) * operand["across"]}
 
     def multiply(self, m: range, n: range, *, hold: bool, **how: Any) -> None:
         columns = self.engine.columns
@@ -246,7 +241,7 @@ class _Planner:
             after_loads=1,
             vectors=len(m),
             tiles_n=tiles,
-            last_n=(len(n) - 1) % columns + 1,
+            last_n=(len(n) - 1) % columns,
             sums=len(m) * tiles,
             hold=int(hold),
             **{name: int(value) for name, value in how.items()},
@@ -302,12 +297,12 @@ def _cut(
     k = min(tiles_k, room // wide, most, *((engine.maps,) if together else ()))
     while blocks(m, k) > engine.a_blocks // (1 + (m < tiles_m or k < tiles_k)) and (m, k) != (1, 1):
         # Fewer rows until the array would have to wait for its sums, then a shorter sum.
-        if m > 1 and (m * size > engine.pipeline.latency or k == 1):
+        if m > 1 and (m * size > engine.loop or k == 1):
             m = -(-m // 2)
         else:
             k = -(-k // 2)
     vectors = min(rows, m * size)
-    n = -(-(engine.pipeline.latency + 8) // vectors)
+    n = -(-engine.loop // vectors)
     n = min(together or n, tiles_n, engine.sums // vectors, room // (k * wide))
     n = max(1, min(n, count // vectors, count // engine.columns))
     return _Cut(m, k, n, min(blocks(m, k), engine.a_blocks), k * n * wide)

@@ -7,7 +7,7 @@ from amaranth.lib import wiring
 from amaranth.lib.wiring import In, Out
 
 from sluice.array.mac import Mac
-from sluice.delay import delay
+from sluice.delay import delay, keep
 
 __all__ = ["Element"]
 
@@ -29,15 +29,17 @@ class Element(wiring.Component):
     -------
     x : In(group * (operand.width + kind_bits))
         Each value with its kind above it.
-    w, tag, kind : In
-        What is the row's: the weight that the element takes ``lag`` cycles after ``swap``, and with
-        ``swap`` its tag and kind; without a group, or kinds, there is no such port.
+    bus : In(operand.width + tag_bits + kind_bits)
+        What the row's next weights come by, with the tag and kind of each; the weight itself comes
+        ``lag`` cycles after those.
+    take : In(1)
+        The tag and kind on the bus are this element's.
     swap : In(1)
-        With the first ``x`` for the weight.
+        With the first ``x`` for the weight; after ``take``.
     above : In
         The partial sum, ``lag + mac.lead`` cycles after ``x``. The top row of an array that adds
         below has none.
-    x_on, swap_on : Out
+    x_on, swap_on, take_on : Out
         For the next column, a cycle later.
     below : Out(mac.sum_width(row))
 
@@ -45,35 +47,36 @@ class Element(wiring.Component):
     ----------
     lag : int, cycles
         What choosing among values and holding them takes.
+    tag_bits : int
+        ``ceil(log2(group))``.
     """
 
     x: Signal
-    w: Signal
-    tag: Signal
-    kind: Signal
+    bus: Signal
+    take: Signal
     swap: Signal
     above: Signal
     x_on: Signal
     swap_on: Signal
+    take_on: Signal
     below: Signal
 
     def __init__(self, mac: Mac, row: int, *, group: int = 1, kind_bits: int = 0):
         self.mac, self.row, self.group, self.kind_bits = mac, row, group, kind_bits
-        self.lag = lag_of(mac, group=group, gating=bool(kind_bits))
+        self.lag = lag_of(group=group, gating=bool(kind_bits))
         self.tag_bits = (group - 1).bit_length()
         width = mac.operand.width
         lanes = group * (width + kind_bits)
         members: dict[str, Any] = {
             "x": In(lanes),
-            "w": In(width),
+            "bus": In(width + self.tag_bits + kind_bits),
+            "take": In(1),
             "swap": In(1),
             "x_on": Out(lanes),
             "swap_on": Out(1),
+            "take_on": Out(1),
             "below": Out(mac.sum_width(row)),
         }
-        for name, bits in (("tag", self.tag_bits), ("kind", kind_bits)):
-            if bits:
-                members[name] = In(bits)
         self.has_above = row > 0 or mac.adds_at_top
         if self.has_above:
             members["above"] = In(mac.sum_width(row - 1) if row else mac.total.width)
@@ -82,34 +85,39 @@ class Element(wiring.Component):
     def elaborate(self, platform: Any) -> Module:
         m = Module()
         later = Signal.like(self.x, name="x_later", reset_less=True)
-        m.d.sync += [later.eq(self.x), self.swap_on.eq(self.swap)]
+        m.d.sync += [
+            later.eq(self.x),
+            self.swap_on.eq(self.swap),
+            self.take_on.eq(self.take),
+        ]
         m.d.comb += self.x_on.eq(later)
 
+        width = self.mac.operand.width
+        take = delay(m, "take", self.take, self.lag, reset=True)
         swap = delay(m, "swap", self.swap, self.lag, reset=True)
+        weight = keep(m, "next_weight", self.bus[:width], take)
 
         x: Value = self.x
-        zero = None
+        zero: Value | None = None
         if self.lag:
-            tag, kind = self._held(m, "tag"), self._held(m, "kind")
-            word = self.mac.operand.width + self.kind_bits
-            x = self._chosen(m, later, tag, word)
+            known = keep(m, "next_known", self.bus[width:], self.take)
+            known = keep(m, "known", known, self.swap)
+            tag, kind = known[: self.tag_bits], known[self.tag_bits :]
+            x = self._chosen(m, later, tag, width + self.kind_bits)
             if self.kind_bits:
                 x, x_kind = x[: -self.kind_bits], x[-self.kind_bits :]
                 zero = self.mac.is_zero(x_kind, kind)
+        weight = keep(m, "weight", weight, swap)
+        if zero is None:
+            x = delay(m, "x_taken", x, 1)
+        else:
+            held = self.mac.held_bits
+            x = Cat(keep(m, "x_taken", x[:held], ~zero), delay(m, "sign_taken", x[held:], 1))
+            zero = delay(m, "zero", zero, 1)
         above = self.above if self.has_above else None
-        below = self.mac.add(m, x=x, weight=self.w, swap=swap, above=above, zero=zero)
+        below = self.mac.add(m, x=x, weight=weight, above=above, zero=zero)
         m.d.comb += self.below.eq(below)
         return m
-
-    def _held(self, m: Module, name: str) -> Value:
-        """Return what belongs to the weight in use, for the value that is in ``x_on``."""
-        if name not in self.signature.members:
-            return Cat()
-        given = getattr(self, name)
-        held = Signal.like(given, name=f"{name}_held", reset_less=True)
-        with m.If(self.swap):
-            m.d.sync += held.eq(given)
-        return held
 
     def _chosen(self, m: Module, lanes: Value, tag: Value, word: int) -> Value:
         if self.group == 1:
@@ -123,6 +131,6 @@ class Element(wiring.Component):
         return chosen
 
 
-def lag_of(mac: Mac, *, group: int, gating: bool) -> int:
+def lag_of(*, group: int, gating: bool) -> int:
     """Return the cycles that choosing among values, or holding them, takes in an element."""
-    return int(group > 1 or gating) + (mac.hold if gating else 0)
+    return int(group > 1 or gating)

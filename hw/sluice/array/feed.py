@@ -26,14 +26,13 @@ def feed_array(m: Module, engine: "Matmul") -> None:
     if engine.gating:
         use = below(weights.ragged, weights.last, engine.size)
         m.d.comb += array.used.eq(delay_line(m, "used", use, engine.fetch))
-    controls = (("swap", vectors.swap), ("load", weights.load), ("first", weights.first))
-    for name, flag in controls:
+    for name, flag in (("swap", vectors.swap), ("first", weights.first)):
         m.d.comb += getattr(array, name).eq(delay(m, name, flag, engine.fetch, reset=True))
 
 
 def below(ragged: Value, last: Value, count: int) -> Value:
-    """Return which of ``count`` places are in use: all, or ``last`` of them where ``ragged``."""
-    return Cat(~ragged | (last > k) for k in range(count))
+    """Return which of ``count`` places are in use: all, or up to ``last`` where ``ragged``."""
+    return Cat(1, *(~ragged | (last >= k) for k in range(1, count)))
 
 
 def _read(m: Module, engine: "Matmul", name: str) -> list[Value]:

@@ -7,6 +7,7 @@ from amaranth.lib import stream, wiring
 from amaranth.lib.wiring import In, Out
 
 from sluice.array.command import command_layout
+from sluice.delay import delay
 from sluice.stream import Beat
 
 __all__ = ["Loader"]
@@ -64,24 +65,22 @@ class Loader(wiring.Component):
         m = Module()
         command = self.commands.payload
         busy, taken = Signal(), Signal()
-        left = Signal(self.count_bits)
+        left = Signal(self.count_bits, reset_less=True)
         # The block of this beat, of its row's first beat, and the way to the next blocks below.
         block, begin, across = (
-            Signal.like(self.to_block, name=name) for name in ("block", "begin", "across")
+            Signal.like(self.to_block, name=name, reset_less=True)
+            for name in ("block", "begin", "across")
         )
-        row = Signal(self.levels)
+        row = Signal(self.levels, reset_less=True)
         m.d.comb += [
             self.commands.ready.eq(~busy),
             self.i.ready.eq(busy),
             taken.eq(self.i.valid & busy),
+            self.to_block.eq(delay(m, "to_block", block, 1)),
+            self.to_row.eq(delay(m, "to_row", row, 1)),
+            self.row.eq(delay(m, "row_taken", Value.cast(self.i.payload.data), 1)),
         ]
-        m.d.sync += [
-            self.en.eq(taken),
-            self.done.eq(0),
-            self.to_block.eq(block),
-            self.to_row.eq(row),
-            self.row.eq(Value.cast(self.i.payload.data)),
-        ]
+        m.d.sync += [self.en.eq(taken), self.done.eq(0)]
         with m.If(self.commands.valid & ~busy):
             m.d.sync += [
                 busy.eq(1),

@@ -24,14 +24,15 @@ class Mac(ABC):
     operand, total : Format
         Of ``x`` and weight, and of what leaves the column.
     lead : int, cycles
-        From ``x`` being given to :meth:`add` to when its partial sum must be.
+        From ``x`` being in an element to when its partial sum must be: one more than from ``x``
+        being given to :meth:`add`.
     step : int, cycles
         From a partial sum entering an element to its leaving it.
     adds_at_top : bool
         What is accumulated enters the column at its top, where the order of additions matters;
         otherwise it is added below it.
-    hold : int, cycles
-        How much earlier than ``weight`` and ``swap`` its ``x`` must come if zeros are held back.
+    held_bits : int
+        Low bits of ``x`` that do not matter where a product is known to be zero.
     nothing : int
         The ``x`` that adds nothing to any partial sum, not even to a negative zero, where the
         weight is a positive zero.
@@ -44,7 +45,7 @@ class Mac(ABC):
     lead: int
     step: int
     adds_at_top: bool
-    hold: int
+    held_bits: int
     nothing: int
     kind_bits: int
 
@@ -62,28 +63,17 @@ class Mac(ABC):
 
     @abstractmethod
     def add(
-        self,
-        m: Module,
-        *,
-        x: Value,
-        weight: Value,
-        swap: Value,
-        above: Value | None,
-        zero: Value | None = None,
+        self, m: Module, *, x: Value, weight: Value, above: Value | None, zero: Value | None = None
     ) -> Value:
         """Return the partial sum that leaves an element.
 
         Parameters
         ----------
-        x : operand.width bits
-        weight : operand.width bits
-            The next weight; the element holds the one that it works with.
-        swap : 1 bit
-            Take the next weight, for this ``x`` and those behind it.
+        x, weight : operand.width bits
         above : Value or None
             The partial sum from above; ``None`` for zero.
         zero : Value or None
-            Comes with ``x``: the product is zero, and the multiplier is not to see ``x``.
+            The product is zero, and ``held_bits`` of ``x`` are what they were before.
         """
 
 
@@ -92,13 +82,13 @@ class IntegerMac(Mac):
 
     step = 1
     adds_at_top = False
-    hold = 1
     nothing = 0
     kind_bits = 1
 
     def __init__(self, operand: Fixed, total: Fixed, *, stages: int):
         self.operand, self.total = operand, total
-        self.lead = stages
+        self.held_bits = operand.width
+        self.lead = 1 + stages
         # Further ones are on the way to the adder: hard multipliers are in few rows, far from most
         # logic.
         self.multiplier_stages = min(stages, 3)
@@ -114,34 +104,17 @@ class IntegerMac(Mac):
         return x_kind | weight_kind
 
     def add(
-        self,
-        m: Module,
-        *,
-        x: Value,
-        weight: Value,
-        swap: Value,
-        above: Value | None,
-        zero: Value | None = None,
+        self, m: Module, *, x: Value, weight: Value, above: Value | None, zero: Value | None = None
     ) -> Value:
-        width = self.operand.width
-        multiplier = Multiplier(
-            a_width=width, b_width=width, signed=True, stages=self.multiplier_stages
-        )
+        width, stages = self.operand.width, self.multiplier_stages
+        multiplier = Multiplier(a_width=width, b_width=width, signed=True, stages=stages)
         m.submodules.multiplier = multiplier
-        if zero is not None:
-            x, zero = _hold(m, x, zero), delay(m, "zero", zero, 1 + self.multiplier_stages)
-        m.d.comb += [
-            multiplier.a.eq(x.as_signed()),
-            multiplier.b.eq(weight.as_signed()),
-            multiplier.b_en.eq(swap),
-        ]
+        m.d.comb += [multiplier.a.eq(x.as_signed()), multiplier.b.eq(weight.as_signed())]
         total: Value = multiplier.p
         if zero is not None:
+            zero = delay(m, "zero", zero, stages)
             total = Mux(zero, 0, total)
-        for k in range(self.lead - self.multiplier_stages):
-            product = Signal(signed(2 * width), name=f"product_{k}", reset_less=True)
-            m.d.sync += product.eq(total)
-            total = product
+        total = delay(m, "product", total, self.lead - 1 - stages).as_signed()
         if above is not None:
             total = total + above.as_signed()
         row = 0 if above is None else 1 << (len(above) - 2 * width)
@@ -150,29 +123,20 @@ class IntegerMac(Mac):
         return kept.as_unsigned()
 
 
-def _hold(m: Module, x: Value, zero: Value) -> Value:
-    """Return ``x`` a cycle later, or what it was before."""
-    taken = Signal(len(x), name="x_taken", reset_less=True)
-    with m.If(~zero):
-        m.d.sync += taken.eq(x)
-    return taken
-
-
 class FloatMac(Mac):
     """Fused multiply-add: every element rounds, from the top row to the last one."""
 
     adds_at_top = True
-    # The register that holds the weight has one for x beside it.
-    hold = 0
     kind_bits = 2
 
     def __init__(self, operand: Float, total: Float, *, stages: int, flush: bool = False):
         self.operand, self.total, self.flush, self.stages = operand, total, flush, stages
+        # The sign of a zero is still that of the operands.
+        self.held_bits = operand.width - 1
         self.nothing = 1 << operand.width - 1
         unit: Any = self.make_unit()
         # It only says how many registers it has.
         unit._MustUse__silence = True
-        # One register of its own holds the weight, and x passes one beside it.
         self.lead = 1 + unit.lead
         self.step = unit.latency - unit.lead
 
@@ -208,32 +172,12 @@ class FloatMac(Mac):
         return (x_kind[0] & ~weight_kind[1]) | (weight_kind[0] & ~x_kind[1])
 
     def add(
-        self,
-        m: Module,
-        *,
-        x: Value,
-        weight: Value,
-        swap: Value,
-        above: Value | None,
-        zero: Value | None = None,
+        self, m: Module, *, x: Value, weight: Value, above: Value | None, zero: Value | None = None
     ) -> Value:
         m.submodules.unit = unit = self.make_unit(gated=zero is not None)
-        held = Signal(self.operand.width, name="weight_held", reset_less=True)
-        with m.If(swap):
-            m.d.sync += held.eq(weight)
-        if zero is None:
-            later = Signal(self.operand.width, name="x_taken", reset_less=True)
-            m.d.sync += later.eq(x)
-            m.d.comb += unit.a.eq(later)
-        else:
-            # The sign of the zero is still that of the operands.
-            sign = Signal(name="sign_taken", reset_less=True)
-            m.d.sync += sign.eq(x[-1])
-            m.d.comb += [
-                unit.a.eq(Cat(_hold(m, x[:-1], zero), sign)),
-                unit.zero.eq(delay(m, "zero", zero, 1)),
-            ]
-        m.d.comb += unit.b.eq(held)
+        m.d.comb += [unit.a.eq(x), unit.b.eq(weight)]
+        if zero is not None:
+            m.d.comb += unit.zero.eq(zero)
         if above is not None:
             m.d.comb += unit.c.eq(above)
         return unit.o
@@ -248,8 +192,7 @@ def make_mac(operand: Format, total: Format, *, stages: int, flush: bool = False
         If they do not go together.
     """
     if isinstance(operand, Fixed) and isinstance(total, Fixed) and not total.fraction_bits:
-        # The multiplier's operand register is what holds the weight.
-        return IntegerMac(operand, total, stages=min(max(stages, 1), _MOST))
+        return IntegerMac(operand, total, stages=min(stages, _MOST))
     if isinstance(operand, Float) and isinstance(total, Float):
         return FloatMac(operand, total, stages=stages, flush=flush)
     raise ValueError(f"{operand} cannot be accumulated in {total}")

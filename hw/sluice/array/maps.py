@@ -81,7 +81,8 @@ class Maps(wiring.Component):
         store = Store(m, "store", shape=self.layout, depth=self.entries)
         write = store.write
         words: Any = write.data
-        to, left = Signal(range(self.entries)), Signal(self.count_bits)
+        to = Signal(range(self.entries), reset_less=True)
+        left = Signal(self.count_bits, reset_less=True)
         busy = Signal()
         m.d.comb += [
             self.commands.ready.eq(~busy),

@@ -95,11 +95,13 @@ class Matmul(Block):
     ----------
     latency : cycles
         From the last beat that is loaded for a product of one tile to the first of its results:
-        10 and ``columns``, one for every three levels of rotation (``log2(size)``), those of the
-        array and of the rounding unit.
+        10 and ``ceil(columns / 4)``, one for every three levels of rotation (``log2(size)``), those
+        of the array and of the rounding unit.
     interval : 1 cycle
         Between beats that are loaded. A product takes ``vectors`` cycles for each tile of ``b``,
         and no less than ``columns``, which is what loading a tile takes.
+    loop : int, cycles
+        From a vector to the first one that may add to its sums.
 
     Notes
     -----
@@ -107,7 +109,7 @@ class Matmul(Block):
     first is not, and the last results have the array's latency behind them. Nothing in the array
     stalls: a vector enters when its tile is there, the sums that it adds to are back, and its
     result has a place in the output queue. Sums are back in time when ``vectors`` times the tiles
-    across is no less than the latency from memory to memory.
+    across is no less than ``loop``.
 
     A sparse product takes as many passes as there are rows in the constrained matrices of ``b``
     (:func:`sluice.array.sparse.compress`), by ``size``, in place of tiles. What it skips it skips
@@ -260,19 +262,23 @@ class Matmul(Block):
             o_shape=data.StructLayout({"beat": Beat(summed, self.columns), **settings}),
             stages=1 + self.fetch + self.array.latency,
         )
+        # Sums are written when the array gives them, and read three cycles before it takes them;
+        # that they are back is known two cycles before it is of use.
+        self.back = self.array.latency - self.array.p_lag + 1
+        self.loop = self.back + 3
         behind = self.rounding.latency if self.rounding else 0
-        self.latency = 4 + self.columns + self.pipeline.latency + behind
+        self.latency = 4 + self.array.w_lead + self.pipeline.latency + behind
         self.o_beat = Beat(find_format(self.result), self.columns)
         bits = {"count_bits": self.count_bits}
         block_bits = {name: len(pad.block) for name, pad in self.pads.items()}
         # What is needed of a command where its vectors are.
-        carries = {"last_n": self.columns.bit_length(), **settings}
+        carries = {"last_n": (self.columns - 1).bit_length(), **settings}
         if self.group == 1:
-            carries["last_k"] = self.size.bit_length()
+            carries["last_k"] = (self.size - 1).bit_length()
         self.vectors = Vectors(
             size=self.size,
             group=self.group,
-            in_flight=self.pipeline.stages + 1,
+            in_flight=self.back + 1,
             block_bits=block_bits["a"],
             map_bits=(self.maps - 1).bit_length(),
             carries=carries,
@@ -281,6 +287,7 @@ class Matmul(Block):
         self.weights = Weights(
             size=self.size,
             columns=self.columns,
+            lead=self.array.w_lead,
             group=self.group,
             block_bits=block_bits["b"],
             **bits,

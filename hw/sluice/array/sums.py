@@ -21,14 +21,21 @@ def add_sums(m: Module, engine: "Matmul") -> None:
     store = Store(m, "sums", shape=array.p.shape().size, depth=engine.sums)
     write = store.write
     ahead, behind = Signal(range(engine.sums)), Signal(range(engine.sums))
+    # As late as may be, so that sums are back early: before the memory's output register, one
+    # behind it, and one for the choice.
+    lag = engine.fetch + array.p_lag - 3
+    comes = delay(m, "comes", vectors.valid, lag, reset=True)
+    side = delay_line(m, "begin", Cat(vectors.ends, vectors.adds), lag)
     m.d.comb += store.at.eq(ahead)
-    with m.If(vectors.valid):
-        m.d.sync += ahead.eq(Mux(vectors.ends, 0, ahead + 1))
-    # The memory's output register, and one for the choice, before it is time.
-    adds = delay(m, "adds", vectors.adds, 2, reset=True)
+    with m.If(comes):
+        m.d.sync += ahead.eq(Mux(side[0], 0, ahead + 1))
+    adds = delay(m, "adds", side[1], 2)
     fetched, begun = (Signal(len(store.o), name=n, reset_less=True) for n in ("fetched", "begun"))
     m.d.sync += [fetched.eq(store.o), begun.eq(Mux(adds, fetched, 0))]
-    m.d.comb += array.p.eq(delay_line(m, "p", begun, engine.fetch - 3))
+    m.d.comb += [
+        array.p.eq(begun),
+        vectors.back.eq(delay(m, "back", vectors.valid, engine.back, reset=True)),
+    ]
 
     settings = [vectors.carried[name] for name in engine.settings]
     keep = below(vectors.ragged_n, vectors.carried.last_n, engine.columns)
@@ -37,7 +44,6 @@ def add_sums(m: Module, engine: "Matmul") -> None:
     ends, holds = side[:2]
     valid = delay(m, "valid", vectors.valid, engine.fetch + array.latency, reset=True)
     m.d.comb += [
-        vectors.back.eq(valid),
         write.en.eq(valid & holds),
         write.addr.eq(behind),
         write.data.eq(array.o),

@@ -8,11 +8,13 @@ from amaranth.lib.wiring import In, Out
 
 from sluice.array.element import Element, lag_of
 from sluice.array.mac import Mac
-from sluice.array.weights import WeightStack
-from sluice.delay import delay_line
+from sluice.delay import delay, delay_line
 from sluice.params import check_int
 
 __all__ = ["SystolicArray"]
+
+# Columns that take their weights from one register of a row.
+_SPAN = 4
 
 
 class SystolicArray(wiring.Component):
@@ -40,12 +42,11 @@ class SystolicArray(wiring.Component):
     x : In(ArrayLayout(operand, rows))
         With a group ``In(ArrayLayout(ArrayLayout(operand, group), rows))``.
     swap : In(1)
-        With the first vector for the tile that was loaded last; ``columns`` cycles or more after
-        the one before it, and not twice for a tile.
-    load, first : In(1)
-        ``w`` is a column of the next tile, and the first to come. A tile takes ``columns`` cycles
-        in a row, the last column first, which begin no earlier than the ``swap`` before them and
-        end before their own.
+        With the first vector for the tile that was loaded last; ``w_lead`` cycles or more after its
+        ``first``, and not twice for a tile.
+    first : In(1)
+        ``w`` is the first column of the next tile; the others follow in the next cycles. No earlier
+        than the ``swap`` before it.
     w : In(ArrayLayout(operand, rows))
     tag : In(ArrayLayout(range(group), rows))
         Comes with ``w``. There is such a port only with a group of two or more.
@@ -53,19 +54,22 @@ class SystolicArray(wiring.Component):
         Comes with ``w``, the same in every cycle of a tile: rows of it whose ``x`` and ``w`` count.
         There is such a port only with ``gating``.
     p : In(ArrayLayout(total, columns))
-        Comes with ``x``.
+        ``p_lag`` cycles after its ``x``.
     o : Out(ArrayLayout(total, columns))
 
     Attributes
     ----------
     latency : int, cycles
-        ``lead + rows * step + columns - 1``, where ``lead`` is that of the ``mac``, one more with a
-        group or gating, and one more again with gating of integers; and one where ``p`` is added
-        below.
+        ``lead + rows * step + columns - 1``, where ``lead`` is that of the ``mac``, and one more
+        with a group or gating; and one where ``p`` is added below.
+    p_lag : int, cycles
+        ``lead``, or ``latency - 1`` where ``p`` is added below.
+    w_lead : int, cycles
+        ``ceil(columns / 4)``.
 
     Notes
     -----
-    Skew and de-skew are inside: ``x[r]``, ``w[r]``, ``swap`` and ``load`` reach row ``r`` after
+    Skew and de-skew are inside: ``x[r]``, ``w[r]``, ``swap`` and ``first`` reach row ``r`` after
     ``r * step`` cycles. Rows that are not used take zeros in ``x`` and ``w``, or whatever there
     is with gating, where they pass every partial sum on as it is, a negative zero too; of a NaN
     they make the canonical one, and of what is flushed a zero, as every row of floats does.
@@ -84,7 +88,6 @@ class SystolicArray(wiring.Component):
 
     x: Any
     swap: Signal
-    load: Signal
     first: Signal
     w: Any
     tag: Any
@@ -100,13 +103,14 @@ class SystolicArray(wiring.Component):
         self.group = check_int("group", group, lo=1)
         self.mac, self.gating = mac, gating
         operand, total = mac.operand.width, mac.total.width
-        self.lead = mac.lead + lag_of(mac, group=group, gating=gating)
+        self.lead = mac.lead + lag_of(group=group, gating=gating)
         self.latency = self.lead + rows * mac.step + columns - 1 + (not mac.adds_at_top)
+        self.p_lag = self.lead if mac.adds_at_top else self.latency - 1
+        self.w_lead = -(-columns // _SPAN)
         lanes = data.ArrayLayout(operand, group) if group > 1 else operand
         ports: dict[str, Any] = {
             "x": In(data.ArrayLayout(lanes, rows)),
             "swap": In(1),
-            "load": In(1),
             "first": In(1),
             "w": In(data.ArrayLayout(operand, rows)),
             "p": In(data.ArrayLayout(total, columns)),
@@ -123,35 +127,37 @@ class SystolicArray(wiring.Component):
         mac, columns = self.mac, self.columns
         above: list[Value | None] = [None] * columns
         if mac.adds_at_top:
-            above = [delay_line(m, f"p_{c}", self.p[c], self.lead + c) for c in range(columns)]
+            above = [delay_line(m, f"p_{c}", self.p[c], c) for c in range(columns)]
         for r, (given, weights) in enumerate(zip(*self._operands(m), strict=True)):
-            x, w, tag, kind, swap = self._row(m, r, given, weights)
+            x, swap, take, bus = self._row(m, r, given, weights)
             for c in range(columns):
+                if c and c % _SPAN == 0:
+                    bus = delay(m, f"bus_{r}_{c}", bus, 1)
+                    take = delay(m, f"take_{r}_{c}", take, 1, reset=True)
                 element = Element(
                     mac, r, group=self.group, kind_bits=mac.kind_bits if self.gating else 0
                 )
                 m.submodules[f"element_{r}_{c}"] = element
-                m.d.comb += [element.x.eq(x), element.w.eq(w), element.swap.eq(swap)]
-                if self.group > 1:
-                    m.d.comb += element.tag.eq(tag)
-                if self.gating:
-                    m.d.comb += element.kind.eq(kind)
+                m.d.comb += [
+                    element.x.eq(x),
+                    element.swap.eq(swap),
+                    element.bus.eq(bus),
+                    element.take.eq(take),
+                ]
                 arriving = above[c]
                 if arriving is not None:
                     m.d.comb += element.above.eq(arriving)
                 above[c] = element.below
-                x, swap = element.x_on, element.swap_on
+                x, swap, take = element.x_on, element.swap_on, element.take_on
         below: list[Value] = []
         for c, value in enumerate(above):
             assert value is not None
             below.append(delay_line(m, f"o_{c}", value, columns - 1 - c))
         if not mac.adds_at_top:
             # The sum of a column is exact, so that it does not matter where p is added.
-            width = mac.total.width
-            addends = delay_line(m, "p", self.p, self.latency - 1)
             for c in range(columns):
-                kept = Signal(width, name=f"sum_{c}", reset_less=True)
-                m.d.sync += kept.eq(addends.word_select(c, width) + below[c].as_signed())
+                kept = Signal(mac.total.width, name=f"sum_{c}", reset_less=True)
+                m.d.sync += kept.eq(self.p[c] + below[c].as_signed())
                 below[c] = kept
         m.d.comb += Value.cast(self.o).eq(Cat(below))
         return m
@@ -164,36 +170,26 @@ class SystolicArray(wiring.Component):
             return xs, ws
         following, held = Signal(self.rows, name="following"), Signal(self.rows, name="held")
         used = Signal(self.rows, name="used_now")
-        with m.If(self.load):
+        with m.If(self.first):
             m.d.sync += following.eq(self.used)
         m.d.comb += used.eq(Mux(self.swap, following, held))
         m.d.sync += held.eq(used)
         nothing = Const(self.mac.nothing, self.mac.operand.width).replicate(self.group)
         xs = [Mux(used[r], x, nothing) for r, x in enumerate(xs)]
-        return xs, [Mux(self.load & self.used[r], w, 0) for r, w in enumerate(ws)]
+        return xs, [Mux(self.used[r], w, 0) for r, w in enumerate(ws)]
 
     def _row(self, m: Module, r: int, x: Value, w: Value) -> list[Value]:
-        """Return what enters row ``r``, and what its weights are for the column that swaps."""
+        """Return what enters row ``r``: ``x``, swap, and what is taken of the bus of weights."""
         width, lanes = self.mac.operand.width, len(x)
         tag = Value.cast(self.tag[r]) if self.group > 1 else Const(0, 0)
-        controls = Cat(self.swap, self.load, self.first)
+        controls = Cat(self.swap, self.first)
         bundle = delay_line(m, f"row_{r}", Cat(x, w, tag, controls), r * self.mac.step)
-        x, w, tag = bundle[:lanes], bundle[lanes : lanes + width], bundle[lanes + width : -3]
-        swap, load, first = bundle[-3:]
+        x, w, tag = bundle[:lanes], bundle[lanes : lanes + width], bundle[lanes + width : -2]
         kind: Value = Const(0, 0)
         if self.gating:
             kind = self.mac.kind(w)
             values = (x[k : k + width] for k in range(0, lanes, width))
             x = Cat(Cat(value, self.mac.kind(value)) for value in values)
-        given = Cat(w, tag, kind)
-        m.submodules[f"weights_{r}"] = stack = WeightStack(width=len(given), columns=self.columns)
-        m.d.comb += [
-            stack.swap.eq(swap),
-            stack.load.eq(load),
-            stack.first.eq(first),
-            stack.i.eq(given),
-        ]
-        w, rest = stack.o[:width], stack.o[width:]
         # A weight comes after what is known of it, when a value has been chosen by that.
-        w = delay_line(m, f"w_{r}", w, self.lead - self.mac.lead)
-        return [x, w, rest[: len(tag)], rest[len(tag) :], swap]
+        w = delay(m, f"w_{r}", w, self.lead - self.mac.lead)
+        return [x, bundle[-2], bundle[-1], Cat(w, tag, kind)]

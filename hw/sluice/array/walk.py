@@ -13,16 +13,23 @@ from sluice.array.maps import map_layout
 __all__ = ["Vectors", "Weights"]
 
 
+def _register(shape: Any, name: str) -> Any:
+    """Return what every command sets, so that no reset need."""
+    return Signal(shape, name=name, reset_less=True)
+
+
 class Weights(wiring.Component):
     """Read the tiles of ``b`` in their order, one ahead of the array.
 
     Tile after tile: those across the result's columns inside, those along the inner dimension
-    outside. A tile is read from its last column to its first.
+    outside. A tile is read from its first column to its last.
 
     Parameters
     ----------
     size, columns : int
         Of a tile.
+    lead : int, 1..columns
+        Columns of a tile that are read before it may be used.
     group : int
         Places that a tag can name, a power of two.
     count_bits : int
@@ -35,23 +42,22 @@ class Weights(wiring.Component):
     commands : In(stream.Signature(command_layout(count_bits)))
     free : In(1)
         The array takes, or has taken, the tile that was read last.
-    load, first : Out(1)
-        To the array, with what is read: a column of a tile, and its first to come.
+    first : Out(1)
+        To the array, with what is read: the first column of a tile.
     block, index, across : Out
         To the scratchpad.
-    ragged, last : Out(1), Out(range(size + 1))
-        Only some of the rows are in use, namely ``last``.
+    ragged, last : Out(1), Out(range(size))
+        Only some of the rows are in use, up to ``last``.
     sparse : Out(1)
         Weights have tags.
     part : Out(range(group / size))
         Which tile it is of those in a group.
     loaded : Out(1)
-        With the last column that is read of a tile.
+        The tile may be used from the next cycle on.
     """
 
     commands: stream.Interface
     free: Signal
-    load: Signal
     first: Signal
     block: Signal
     index: Signal
@@ -62,28 +68,27 @@ class Weights(wiring.Component):
     part: Signal
     loaded: Signal
 
-    def __init__(self, *, size: int, columns: int, group: int, count_bits: int, block_bits: int):
+    def __init__(
+        self, *, size: int, columns: int, lead: int, group: int, count_bits: int, block_bits: int
+    ):
         self.count_bits, self.block_bits = count_bits, block_bits
         self.parts = max(0, group.bit_length() - size.bit_length())
         # Tiles that are left: along the inner dimension, and across the columns.
-        self.left_k, self.left_n = (Signal(count_bits, name=n) for n in ("left_k", "left_n"))
-        self.levels, self.columns = size.bit_length() - 1, columns
-        self.last_k = Signal(range(size + 1))
-        # A column is read in this cycle.
-        self.reads = Signal()
-        # Blocks beside each other in a tile.
-        self.wide = max(1, columns // size)
+        self.left_k, self.left_n = (_register(count_bits, n) for n in ("left_k", "left_n"))
+        self.levels, self.columns, self.lead = size.bit_length() - 1, columns, lead
+        self.last_k = _register(range(size), "last_k")
+        # The first column of a tile is read in this cycle.
+        self.begins = Signal()
         super().__init__(
             {
                 "commands": In(stream.Signature(command_layout(count_bits))),
                 "free": In(1),
-                "load": Out(1),
                 "first": Out(1),
                 "block": Out(block_bits),
                 "index": Out(self.levels),
                 "across": Out(1),
                 "ragged": Out(1),
-                "last": Out(range(size + 1)),
+                "last": Out(range(size)),
                 "sparse": Out(1),
                 "part": Out(self.parts),
                 "loaded": Out(1),
@@ -93,28 +98,26 @@ class Weights(wiring.Component):
     def elaborate(self, platform: Any) -> Module:
         m = Module()
         command = self.commands.payload
-        running, last, reads = Signal(), self.last_k, self.reads
-        sparse, part = Signal(), Signal(self.parts)
-        b: Any = Signal(operand_layout(self.block_bits))
-        column = Signal(range(self.columns))
+        running, last, reads = Signal(), self.last_k, Signal()
+        sparse, part = _register(1, "sparse"), _register(self.parts, "part")
+        b: Any = _register(operand_layout(self.block_bits), "b")
+        column = _register(range(self.columns), "column")
         left_k, left_n = self.left_k, self.left_n
-        tiles_n = Signal(self.count_bits)
-        # The last block of the tile, and of the first tile that far along.
-        tile, along = Signal(self.block_bits), Signal(self.block_bits)
-        begins = Signal()
+        tiles_n = _register(self.count_bits, "tiles_n")
+        # The block of the column, and the first one of the first tile that far along.
+        pointer, along = (_register(self.block_bits, n) for n in ("pointer", "along"))
         ends, ends_row, ends_all = Signal(), Signal(), Signal()
         m.d.comb += [
-            begins.eq(column == self.columns - 1),
-            reads.eq(running & (~begins | self.free)),
-            ends.eq(reads & (column == 0)),
+            reads.eq(running & ((column != 0) | self.free)),
+            self.begins.eq(reads & (column == 0)),
+            ends.eq(reads & (column == self.columns - 1)),
             ends_row.eq(ends & (left_n == 1)),
             ends_all.eq(ends_row & (left_k == 1)),
-            self.loaded.eq(ends),
+            self.loaded.eq(reads & (column == self.lead - 1)),
             self.commands.ready.eq(~running | ends_all),
         ]
-        m.d.sync += [self.load.eq(reads), self.first.eq(begins)]
-        pointer = Signal(self.block_bits)
         m.d.sync += [
+            self.first.eq(self.begins),
             self.block.eq(pointer),
             self.index.eq(column),
             self.across.eq(b.columns),
@@ -124,15 +127,14 @@ class Weights(wiring.Component):
             self.part.eq(part),
         ]
         with m.If(reads):
-            m.d.sync += column.eq(Mux(ends, self.columns - 1, column - 1))
-            with m.If(column[: self.levels] == 0):
-                m.d.sync += pointer.eq(pointer - b.across)
+            m.d.sync += column.eq(column + 1)
+            with m.If(column[: self.levels].all()):
+                m.d.sync += pointer.eq(pointer + b.across)
         with m.If(ends):
-            following = tile + (b.across * self.wide)[: self.block_bits]
-            m.d.sync += [tile.eq(following), pointer.eq(following), left_n.eq(left_n - 1)]
+            m.d.sync += left_n.eq(left_n - 1)
         with m.If(ends_row):
             following = along + b.along
-            m.d.sync += [tile.eq(following), pointer.eq(following), along.eq(following)]
+            m.d.sync += [pointer.eq(following), along.eq(following)]
             m.d.sync += [left_n.eq(tiles_n), left_k.eq(left_k - 1), part.eq(part + 1)]
         with m.If(ends_all):
             m.d.sync += running.eq(0)
@@ -143,11 +145,10 @@ class Weights(wiring.Component):
                 last.eq(command.last_k),
                 sparse.eq(command.sparse),
                 part.eq(0),
-                column.eq(self.columns - 1),
+                column.eq(0),
                 left_k.eq(command.tiles_k),
                 tiles_n.eq(command.tiles_n),
                 left_n.eq(command.tiles_n),
-                tile.eq(command.b.block),
                 along.eq(command.b.block),
                 pointer.eq(command.b.block),
             ]
@@ -166,7 +167,7 @@ class Vectors(wiring.Component):
     group : int
         Elements of ``a`` that are read together, a power of two.
     in_flight : int
-        Vectors that can be between here and the sums.
+        Vectors that can be on their way to where they are ``back``.
     count_bits : int
         Of the commands.
     block_bits, map_bits : int
@@ -182,7 +183,7 @@ class Vectors(wiring.Component):
     room : In(1)
         There is a place for a result.
     back : In(1)
-        Sums of a vector have been written, or have left.
+        Sums of a vector can be read in time by one that comes two cycles later.
     entry, entry_at : In(map_layout(size, block_bits)), Out(map_bits)
         Of the map: what is there, a cycle later.
     takes : Out(1)
@@ -251,14 +252,14 @@ class Vectors(wiring.Component):
         self.count_bits, self.block_bits = count_bits, block_bits
         self.parts = group.bit_length() - 1
         # Tiles that are left: along the inner dimension, and across the columns.
-        self.left_k, self.left_n = (Signal(count_bits, name=n) for n in ("left_k", "left_n"))
+        self.left_k, self.left_n = (_register(count_bits, n) for n in ("left_k", "left_n"))
         self.levels, self.in_flight = size.bit_length() - 1, in_flight
         entry = map_layout(size, block_bits)
         # Of the command under way.
         counts = dict.fromkeys(("vectors", "tiles_n", "sums"), count_bits)
         flags = dict.fromkeys(("sparse", "accumulate", "hold"), 1)
         layout = {"a": operand_layout(block_bits), **counts, **flags, **carries}
-        self.now: Any = Signal(data.StructLayout(layout), name="now")
+        self.now: Any = _register(data.StructLayout(layout), "now")
         flags = (
             *("takes", "reads", "leaves", "done", "valid", "swap", "across", "ragged_k"),
             *("ragged_n", "ends", "adds", "holds"),
@@ -285,17 +286,17 @@ class Vectors(wiring.Component):
         m = Module()
         given = self.commands.payload
         now = self.now
-        chosen: Any = Signal(self.entry.shape())
-        running, first = Signal(), Signal()
+        chosen: Any = _register(self.entry.shape(), "chosen")
+        running, first = Signal(), _register(1, "first_of_tile")
         left_k, left_n = self.left_k, self.left_n
-        left_m = Signal(self.count_bits)
+        left_m = _register(self.count_bits, "left_m")
         # Without groups, no product is sparse.
         sparse = now.sparse if self.group > 1 else Const(0, 1)
         # Of the vector, within a block; of the tile, within the elements of a row of a block.
-        low, part = Signal(self.levels + self.parts), Signal(self.parts)
-        pointer, along = Signal(self.block_bits), Signal(self.block_bits)
+        low, part = _register(self.levels + self.parts, "low"), _register(self.parts, "part")
+        pointer, along = (_register(self.block_bits, n) for n in ("pointer", "along"))
         # Of the first vector of a round, and of every one in the first round.
-        head, opening = Signal(), Signal()
+        head, opening = _register(1, "head"), _register(1, "opening")
         # Cycles until the first entry of the map is there.
         fetching = Signal(2)
         begins_round, ends_tile, ends_round, holds = Signal(), Signal(), Signal(), Signal()

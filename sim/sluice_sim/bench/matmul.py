@@ -11,6 +11,7 @@ from sluice.array.driver import Product, plan_product
 from sluice.block import Block
 from sluice_sim.bench.arith import float_words
 from sluice_sim.bench.array import matrix_words
+from sluice_sim.bench.rounding import RoundingBench, Settings
 from sluice_sim.bench.spec import Bench, Scenario, Word, beats, pack
 from sluice_sim.golden.array import multiply_matrices
 from sluice_sim.golden.formats import FloatFormat, find_format
@@ -39,12 +40,13 @@ class MatmulBench(Bench):
         super().__init__(block)
         made = self.block
         # A result for every place in the output queue, and loads that do not go on beside them.
-        self.hold = 3 * made.pipeline.depth
+        self.hold = 3 * made.pipeline.depth + 32
         # Between the last operand and the first result nothing moves for a whole product.
         self.quiet = 200 + self.hold + made.latency * 2 + 40 * made.columns
         self.formats = {
             name: getattr(made, name) for name in ("operand", "total", "result", "flush")
         }
+        self.rounding = RoundingBench(made.rounding) if made.rounding else None
         self.modes = [mode for mode in MODES if mode in made.modes.split(",")]
         self.modes = [mode for mode in self.modes if mode != "generator"]
 
@@ -57,27 +59,28 @@ class MatmulBench(Bench):
         products = [self.product(rng, s, special=kind == "extremes") for s in shapes]
         if self.block.group > 1:
             size, columns = self.block.size, self.block.columns
-            inner = 5 * size * self.block.group // 2
+            inner = 4 * size * self.block.group
             products.append(self.product(rng, (size, inner, columns), sparse=True))
         return self.play(products)
 
-    def play(self, products: Iterable[tuple[Product, NDArray[np.uint64]]]) -> Scenario:
+    def play(self, products: Iterable[tuple[Product, NDArray[np.uint64], int]]) -> Scenario:
         """Return what computes ``products``, and their results."""
         made = self.block
         streams: dict[str, list[Word]] = {"a": [], "b": []}
         streams |= {name: [] for name in made.driven}
         expected: list[int] = []
-        for product, y in products:
+        status = 0
+        for product, y, flags in products:
+            status |= flags
             for name in "ab":
-                for row in product.rows[name]:
-                    streams[name] += map(Word, beats(made.beats[name], row.tolist()))
+                streams[name] += self.words(name, product.rows[name])
             streams["command"] += map(Word, product.commands)
             if product.maps:
                 streams["map"] += map(Word, product.maps)
             for row, column, count in product.places:
                 values = y[row, column : column + count].tolist()
                 expected.append(pack(made.o_beat, values, last=True))
-        return Scenario(streams, {"o": expected})
+        return Scenario(streams, {"o": expected}, {"status": status} if self.rounding else {})
 
     def shapes_of(self, kind: str, rng: np.random.Generator) -> list[tuple[int, int, int]]:
         """Return M, K and N of some products."""
@@ -93,7 +96,7 @@ class MatmulBench(Bench):
         limits = (3 * size, 3 * size, 2 * columns)
         shapes = [[int(rng.integers(1, most, endpoint=True)) for most in limits] for _ in range(3)]
         # More results than an output queue of small arrays has places; and many tiles each way.
-        fill = min(self.block.pipeline.depth, 32) + 3
+        fill = min(self.block.pipeline.depth, 32) + 8
         fixed = [(fill, 1, columns), (3 * size, 5 * size, 3 * columns)]
         return [*fixed, *((m, k, n) for m, k, n in shapes)]
 
@@ -104,8 +107,8 @@ class MatmulBench(Bench):
         *,
         special: bool = False,
         sparse: bool = False,
-    ) -> tuple[Product, NDArray[np.uint64]]:
-        """Return a product of random matrices, either one transposed or not, and its result.
+    ) -> tuple[Product, NDArray[np.uint64], int]:
+        """Return a product of random matrices, transposed or not, its result and the status.
 
         With ``sparse`` it takes several passes; else it may be sparse by chance.
         """
@@ -115,9 +118,11 @@ class MatmulBench(Bench):
         b = matrix_words(made.operand, rng, (k, n))
         turned = [bool(rng.integers(0, 2)) for _ in "ab"]
         if sparse:
-            # One row of every other group, so that no two passes are alike.
+            # One row of every other group or so: no two passes are alike, nor are two products.
             turned[0] = False
-            b[np.arange(k) % (2 * made.group) != 0] = 0
+            groups = -(-k // made.group)
+            kept = made.group * rng.permutation(groups)[: -(-groups // 2)]
+            b[~np.isin(np.arange(k), kept)] = 0
         elif made.group > 1 and rng.random() < 0.7:
             sparse = True
             b = np.where(rng.random(b.shape) < rng.choice([0.5, 0.8, 0.95, 1.0]), 0, b)
@@ -136,9 +141,16 @@ class MatmulBench(Bench):
             mode=MODES.index(mode),
             saturate=saturate,
         )
-        order = order_of(product)
-        y = multiply_matrices(a, b, **self.formats, mode=mode, saturate=saturate, order=order)
-        return product, y
+        formats = {**self.formats, "result": made.total}
+        sums = multiply_matrices(a, b, **formats, order=order_of(product))
+        if not self.rounding:
+            return product, sums, 0
+        values, settings = sums.reshape(-1), Settings(mode, saturate)
+        random = np.zeros(values.shape, np.uint64)
+        y = self.rounding.rounded(values, settings, random)
+        overflow = self.rounding.overflows(values, settings, random).any()
+        invalid = self.rounding.is_nan(values).any()
+        return product, y.reshape(sums.shape), int(overflow) | int(invalid) << 1
 
     def one_tile(self, rng: np.random.Generator) -> Scenario:
         """Load the operands of one tile, the first again and again over itself, and multiply."""
@@ -157,22 +169,17 @@ class MatmulBench(Bench):
                 "kind": Kind.MULTIPLY,
                 "after_loads": 1,
                 "a": {"along": 1, "across": 1},
-                "b": {"block": wide - 1, "along": wide, "across": 1, "columns": 1},
+                "b": {"block": 0, "along": wide, "across": 1, "columns": 1},
                 "vectors": size,
                 "tiles_k": 1,
                 "tiles_n": 1,
-                "last_k": size,
-                "last_n": columns,
+                "last_k": size - 1,
+                "last_n": columns - 1,
                 "sums": size,
             },
         ]
         y = multiply_matrices(a[-size:], b, **self.formats)
-        inputs = {
-            "a": self.words("a", a),
-            "b": self.words("b", b),
-            "command": [Word(encode_command(made.count_bits, **c)) for c in commands],
-        }
-        return Scenario(inputs, {"o": self.results(y)})
+        return self.by_hand(a, b, commands, self.results(y))
 
     def chain(self, rng: np.random.Generator, products: int) -> Scenario | None:
         """Multiply matrices by the same one, each loaded while the one before it is multiplied.
@@ -191,12 +198,12 @@ class MatmulBench(Bench):
         load_b = {"kind": Kind.LOAD_B, "a": {"across": 2 * wide}, "vectors": size}
         multiply = {
             **{"kind": Kind.MULTIPLY, "after_loads": 1, "vectors": rows},
-            **{"tiles_k": 1, "tiles_n": 2, "last_k": size, "last_n": columns},
-            "b": {"block": wide - 1, "along": 2 * wide, "across": 1, "columns": 1},
+            **{"tiles_k": 1, "tiles_n": 2, "last_k": size - 1, "last_n": columns - 1},
+            "b": {"block": 0, "along": 2 * wide, "across": 1, "columns": 1},
         }
         b = matrix_words(made.operand, rng, (size, 2 * columns))
         commands: list[dict[str, Any]] = [load_b]
-        inputs = {"b": self.words("b", b), "a": []}
+        rows_of_a: list[NDArray[np.uint64]] = []
         expected: list[int] = []
         for k in range(products):
             a = matrix_words(made.operand, rng, (rows, size))
@@ -205,12 +212,11 @@ class MatmulBench(Bench):
                 {"kind": Kind.LOAD_A, "a": {"block": block, "across": 1}, "vectors": rows},
                 {**multiply, "a": {"block": block, "along": 1, "across": 1}},
             ]
-            inputs["a"] += self.words("a", a)
+            rows_of_a += list(a)
             for n in (0, 1):
                 tile = b[:, n * columns : (n + 1) * columns]
                 expected += self.results(multiply_matrices(a, tile, **self.formats))
-        inputs["command"] = [Word(encode_command(made.count_bits, **c)) for c in commands]
-        return Scenario(inputs, {"o": expected})
+        return self.by_hand(rows_of_a, b, commands, expected)
 
     def counts(self, rng: np.random.Generator) -> Scenario:
         """Multiply one tile again and again: as often as can be counted, in each direction."""
@@ -227,23 +233,35 @@ class MatmulBench(Bench):
         expected: list[int] = []
         # A single vector waits for its sums, each time for the whole way.
         deep = min(most, 800 // made.latency)
-        for vectors, tiles_k, tiles_n in ((most, 1, 1), (1, deep, 1), (1, 1, most)):
+        # Sums differ from vector to vector, and not from tile to tile.
+        round_of = min(3, made.sums), 2, max(1, min(most, made.sums) // 3)
+        for vectors, tiles_k, tiles_n in ((most, 1, 2), (1, deep, 1), (1, 1, most), round_of):
             commands.append(
                 {
                     **{"kind": Kind.MULTIPLY, "after_loads": 1, "b": {"columns": 1}},
                     **{"vectors": vectors, "tiles_k": tiles_k, "tiles_n": tiles_n},
-                    **{"last_k": size, "last_n": columns, "sums": vectors * tiles_n},
+                    **{"last_k": size - 1, "last_n": columns - 1, "sums": vectors * tiles_n},
                 }
             )
             long = np.tile(a, (-(-vectors // size), tiles_k))[:vectors, : tiles_k * size]
             tall = np.tile(b, (tiles_k, columns // size))
             y = self.results(multiply_matrices(long, tall, **self.formats))
             expected += y * tiles_n
-        inputs = {"a": self.words("a", a), "b": self.words("b", b)}
-        inputs["command"] = [Word(encode_command(made.count_bits, **c)) for c in commands]
+        return self.by_hand(a, b, commands, expected)
+
+    def by_hand(
+        self,
+        a: Iterable[NDArray[np.uint64]],
+        b: Iterable[NDArray[np.uint64]],
+        commands: Iterable[dict[str, Any]],
+        expected: list[int],
+    ) -> Scenario:
+        """Return what sends rows of matrices, and commands of these fields."""
+        words = [Word(encode_command(self.block.count_bits, **fields)) for fields in commands]
+        inputs = {"a": self.words("a", a), "b": self.words("b", b), "command": words}
         return Scenario(inputs, {"o": expected})
 
-    def words(self, name: str, matrix: NDArray[np.uint64]) -> list[Word]:
+    def words(self, name: str, matrix: Iterable[NDArray[np.uint64]]) -> list[Word]:
         """Return what loads a matrix, row by row."""
         return [Word(w) for row in matrix for w in beats(self.block.beats[name], row.tolist())]
 

@@ -29,3 +29,17 @@ async def no_gaps(dut):
 async def counts(dut, active):
     """As many vectors and tiles as a command can count."""
     await Run(dut, active=active).run("counts")
+
+
+@cocotb.test(timeout_time=2, timeout_unit="ms")
+@cocotb.parametrize(name=["a", "b", "map"])
+async def one_is_slow(dut, name):
+    """Nothing begins before all that it needs is there, whatever comes last."""
+    run = Run(dut, active=1.0)
+    scenario = run.bench.scenario("extremes", run.gen)
+    if name not in scenario.inputs:
+        return
+    await run.start(scenario)
+    run.ports[name].active = 0.05
+    run.bench.compare(await run.play(scenario), scenario)
+    run.compare_signals(scenario)

@@ -6,7 +6,8 @@
 
 import json
 import os
-from dataclasses import dataclass, fields, replace
+from collections import defaultdict
+from dataclasses import dataclass, fields
 from pathlib import Path
 
 import cocotb
@@ -31,7 +32,6 @@ class Cycle:
 
     x: int = 0
     swap: int = 0
-    load: int = 0
     first: int = 0
     w: int = 0
     tag: int = 0
@@ -96,49 +96,44 @@ def plan(array, rng: np.random.Generator, *, tight: bool) -> Plan:
     width, wide = array.mac.operand.width, array.mac.total.width
     tag_bits = (GROUP - 1).bit_length()
     zeros = 0.4 if GATING or TOGGLES else 0.0
-    drive: list[Cycle] = []
+    at: dict[int, dict[str, int]] = defaultdict(dict)
     due: dict[int, int] = {}
-    loads: dict[int, Cycle] = {}
-    start = 0
-    for k in range(8):
+    load = swap = end = 0
+    for tile in range(8):
+        late = [0, 0, 0] if tight else rng.integers(0, columns + 1, 3).tolist()
+        # A tile is loaded behind the one before it, whose first vector is there; and may be used
+        # before all of it is.
+        load = max(load, swap) + late[0]
+        swap = max(load + array.w_lead, end) + late[1]
         w = matrix_words(OPERAND, rng, (rows, columns), zeros)
         tags = rng.integers(0, GROUP, (rows, columns))
         # All rows, none, the upper ones, and any.
         used = np.full(rows, True)
         if GATING and not TOGGLES:
             some = (np.full(rows, False), np.arange(rows) < (rows + 1) // 2, rng.random(rows) < 0.5)
-            used = (used, *some)[k % 4]
+            used = (used, *some)[tile % 4]
         for c in range(columns):
-            of = columns - 1 - c
-            loads[start + c] = Cycle(
-                load=1,
-                first=int(c == 0),
-                w=packed(w[:, of], width),
-                tag=packed(tags[:, of], tag_bits),
-                used=packed(used, 1),
-            )
-        start += columns if tight else columns + int(rng.integers(0, 4))
-        count = columns if tight else columns + int(rng.integers(0, 2 * columns + 3))
+            at[load + c] |= {
+                "first": int(c == 0),
+                "w": packed(w[:, c], width),
+                "tag": packed(tags[:, c], tag_bits),
+                "used": packed(used, 1),
+            }
+        load += columns
+        count = (1, columns)[tile % 2] if tight else int(rng.integers(1, 3 * columns + 3))
         x = matrix_words(OPERAND, rng, (count, rows, GROUP), zeros)
         p = matrix_words(TOTAL, rng, (count, columns), zeros)
         sums = sums_of(x, w, tags, used, p)
         for k in range(count):
-            drive += [Cycle()] * (start + k + 1 - len(drive))
-            drive[start + k] = Cycle(
-                x=packed(x[k], width),
-                swap=int(k == 0),
-                w=noise(rng, rows * width),
-                tag=noise(rng, rows * tag_bits),
-                used=noise(rng, rows),
-                p=packed(p[k], wide),
-            )
-            due[start + k + array.latency] = packed(sums[k], wide)
-        late = 0 if tight else int(rng.integers(0, columns + 1))
-        start = max(start + late, start + count - columns)
-    for at, load in loads.items():
-        drive += [Cycle()] * (at + 1 - len(drive))
-        drive[at] = replace(load, x=drive[at].x, swap=drive[at].swap, p=drive[at].p)
-    assert len(due) >= 8 * columns
+            at[swap + k] |= {"x": packed(x[k], width), "swap": int(k == 0)}
+            at[swap + k + array.p_lag]["p"] = packed(p[k], wide)
+            due[swap + k + array.latency] = packed(sums[k], wide)
+        end = swap + count
+    # Anything, where nothing is said.
+    bits = {"w": rows * width, "tag": rows * tag_bits, "used": rows, "p": columns * wide}
+    for cycle in range(max(due) + 1):
+        at[cycle] = {n: noise(rng, b) for n, b in bits.items() if n not in at[cycle]} | at[cycle]
+    drive = [Cycle(**at[cycle]) for cycle in range(max(due) + 1)]
     return Plan(drive, due)
 
 
@@ -167,8 +162,7 @@ async def tiles(dut, tight):
     dut.rst.value = 0
     cocotb.start_soon(Clock(dut.clk, 10, unit="ns").start())
     await RisingEdge(dut.clk)
-    for at in range(len(todo.drive) + array.latency + 1):
-        now = todo.drive[at] if at < len(todo.drive) else Cycle()
+    for at, now in enumerate(todo.drive):
         for name in ports:
             getattr(dut, name).value = getattr(now, name)
         await ReadOnly()

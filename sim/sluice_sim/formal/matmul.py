@@ -48,5 +48,5 @@ def prove_matmul(proof: Proof) -> None:
         m.d.sync += waiting.eq(0)
     proof.forbid("a tile begins before it is loaded", fine & vectors.takes & ~waiting)
     proof.forbid("a tile is used for another", fine & vectors.takes & (loaded != meant))
-    overwritten = weights.reads & waiting & ~vectors.takes
+    overwritten = weights.begins & waiting & ~vectors.takes
     proof.forbid("a tile that waits is overwritten", fine & overwritten)

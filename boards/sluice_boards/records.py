@@ -1,0 +1,55 @@
+"""Area and speed of parts that are in no catalogue, kept with the netlist that they are of."""
+
+import importlib.metadata
+import json
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any
+
+from sluice.datasheet import LUT4, REGISTERS, digest, net_area
+from sluice.export import to_rtlil
+from sluice.files import keep_json
+from sluice_boards.measure import find_device, measure
+
+__all__ = ["fingerprint", "keep_record", "load_records", "record"]
+
+DEVICE = "ecp5-85k"
+
+
+def fingerprint(part: Any) -> str:
+    """Return a digest of the part's netlist; measurements of another one are stale."""
+    return digest(to_rtlil(part, "top", find_device(DEVICE).technology))
+
+
+def record(
+    part: Any, *, seeds: int, pins: bool = True, known: dict[str, Any] | None = None
+) -> dict[str, Any]:
+    """Measure ``part`` with so many seeds; ``comb`` and ``ff`` are without the harness.
+
+    Seeds of a record that is ``known`` of the same netlist are not tried again.
+    """
+    key = {"netlist": fingerprint(part), "amaranth": importlib.metadata.version("amaranth")}
+    if not known or key != {name: known[name] for name in key}:
+        known = {"seeds": [], "fmax_mhz": []}
+    todo = [seed for seed in range(1, seeds + 1) if seed not in known["seeds"]]
+    if not todo:
+        return known
+    found = measure(part, find_device(DEVICE), seeds=todo, pins=pins)
+    speeds = dict(zip(known["seeds"] + todo, known["fmax_mhz"] + found["fmax_mhz"], strict=True))
+    found |= {"seeds": list(speeds), "fmax_mhz": list(speeds.values())}
+    area = net_area(found)
+    found |= {"worst_mhz": min(found["fmax_mhz"]), "comb": area[LUT4], "ff": area[REGISTERS]}
+    return {**key, **found}
+
+
+def load_records(path: Path) -> dict[str, Any]:
+    """Return what is kept in ``path``, or nothing."""
+    return json.loads(path.read_text()) if path.exists() else {}
+
+
+def keep_record(path: Path, name: str, found: dict[str, Any], order: Iterable[str]) -> None:
+    """Put a record into ``path``, and leave out those that are not in ``order``."""
+    # Another one may have been kept meanwhile.
+    records = {**load_records(path), name: found}
+    path.parent.mkdir(exist_ok=True)
+    keep_json(path, {n: records[n] for n in order if n in records})
