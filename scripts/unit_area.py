@@ -1,8 +1,8 @@
 """Measure arithmetic units beside others' designs: python scripts/unit_area.py [--only NAME]...
 
 Places and routes each unit alone in the harness with three seeds, which takes a minute or two each;
-keeps the results in boards/sluice_boards/results/arrays and writes the tables of docs/comparison.md,
-the arrays' among them. With ``--table`` it only does the latter.
+keeps the results in boards/sluice_boards/results/arrays and writes the table of docs/comparison.md,
+with the arrays. With ``--table`` it only does the latter.
 """
 
 import argparse

@@ -11,7 +11,7 @@ from sluice.export import to_rtlil
 from sluice.files import keep_json
 from sluice_boards.measure import find_device, measure
 
-__all__ = ["fingerprint", "keep_record", "load_records", "record"]
+__all__ = ["DEVICE", "fingerprint", "keep_record", "load_records", "record"]
 
 DEVICE = "ecp5-85k"
 

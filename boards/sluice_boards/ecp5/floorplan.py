@@ -49,6 +49,8 @@ def pin_multipliers(netlist: Path, option: str) -> int:
         Multipliers that have a place.
     """
     sites = sites_of(option)
+    if not sites:
+        return 0
     design = json.loads(netlist.read_text())
     cells = design["modules"]["top"]["cells"]
     found: dict[tuple[int, int], dict[str, Any]] = {}
@@ -65,7 +67,7 @@ def pin_multipliers(netlist: Path, option: str) -> int:
                 return 0
             found[at] = cell
             arrays.add(match[1])
-    if len(arrays) != 1 or not sites:
+    if len(arrays) != 1:
         return 0
     rows, columns = (1 + max(at[k] for at in found) for k in range(2))
     # Rows of the array in a row of multipliers.

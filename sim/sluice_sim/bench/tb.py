@@ -108,9 +108,13 @@ class Run:
     async def run(self, kind: str) -> Scenario:
         scenario = self.bench.scenario(kind, self.gen)
         await self.start(scenario)
+        await self.check(scenario)
+        return scenario
+
+    async def check(self, scenario: Scenario) -> None:
+        """Play ``scenario``, and compare all that comes of it."""
         self.bench.compare(await self.play(scenario), scenario)
         self.compare_signals(scenario)
-        return scenario
 
 
 @cocotb.test(timeout_time=2, timeout_unit="ms")
@@ -128,8 +132,7 @@ async def valid_before_ready(dut):
     await run.start(scenario)
     for name in scenario.expected:
         run.ports[name].shy = True
-    run.bench.compare(await run.play(scenario), scenario)
-    run.compare_signals(scenario)
+    await run.check(scenario)
 
 
 @cocotb.test(timeout_time=2, timeout_unit="ms")
@@ -140,8 +143,7 @@ async def fills_up(dut):
     await run.start(scenario)
     for name in scenario.expected:
         run.ports[name].hold = run.bench.hold
-    run.bench.compare(await run.play(scenario), scenario)
-    run.compare_signals(scenario)
+    await run.check(scenario)
 
 
 @cocotb.test(timeout_time=2, timeout_unit="ms")
@@ -179,5 +181,4 @@ async def reset_midway(dut):
     for cycles in run.bench.resets or (run.rng.randrange(5, 40),):
         await run.cut_off(first, cycles)
     second = run.bench.scenario("random", run.gen)
-    run.bench.compare(await run.play(second), second)
-    run.compare_signals(second)
+    await run.check(second)
