@@ -244,6 +244,8 @@ ARITH = (
             {"target": "bf16", "terms": 5, "stages": 11, "flush": True},
             {"source": "fp8_e5m2", "target": "fp8_e5m2", "stages": 1, "flush": True},
             {"source": "fp16", "target": "fp16", "terms": 2, "lanes": 2, "stages": 5},
+            {"source": "bf16", "terms": 2, "stages": 9},
+            {"source": "fp32", "terms": 1, "stages": 20},
         ),
         proofs=({"target": "fp8_e4m3", "terms": 1, "stages": 0},),
         mutants={"target": "fp8_e4m3", "terms": 2, "stages": 3},

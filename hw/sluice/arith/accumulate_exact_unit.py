@@ -2,13 +2,13 @@
 
 from typing import Any
 
-from amaranth import Cat, Const, Module, Mux, Signal, Value, signed
+from amaranth import Cat, Module, Mux, Signal, Value, signed
 from amaranth.lib import wiring
 from amaranth.lib.wiring import In, Out
 
 from sluice.arith.flow import Flow, registers_before
-from sluice.arith.products import add_products, products_steps, sum_width
-from sluice.arith.round import hold_exponent, place_and_round, place_steps, shift_up, up_steps
+from sluice.arith.products import add_products, products_steps, sum_unit, sum_width
+from sluice.arith.round import fixed_steps, round_fixed
 from sluice.delay import delay
 from sluice.formats import Float
 
@@ -73,11 +73,10 @@ class AccumulateExactUnit(wiring.Component):
     ):
         self.formats, self.target, self.lanes = (source, other), target, lanes
         self.width = sum_width(self.formats, max(terms, lanes)) + 1
-        self.lowest = sum(f.min_exponent - f.fraction_bits for f in self.formats)
+        self.lowest = sum_unit(self.formats)
         self.subnormal = self.lowest < target.min_exponent
         self.front = products_steps(lanes)
-        back = 1 + up_steps(self.width, digits=1) + 1 + place_steps(subnormal=self.subnormal)
-        self.steps = self.front + back
+        self.steps = self.front + 1 + fixed_steps(self.width, subnormal=self.subnormal)
         stages = min(stages, self.steps)
         self.front_stages = registers_before(self.front, steps=self.steps, stages=stages)
         self.back_stages = stages - self.front_stages
@@ -148,16 +147,5 @@ class AccumulateExactUnit(wiring.Component):
         flow.sign = Mux(endless, self.down, negative)
         flow.nan, flow.endless = self.nan | (self.up & self.down), endless
         flow.step()
-
-        shift_up(flow, digits=1)
-        # Three bits to round by, the lowest of which stands for the rest.
-        size = target.fraction_bits + 4
-        long = Cat(Const(0, max(0, size - self.width)), flow.magnitude)
-        rest = long[: len(long) - size + 1]
-        flow.magnitude = Cat(rest.any(), long[len(rest) :])
-        top = self.lowest + self.width - 2 + target.bias
-        exponent, beyond = hold_exponent(Const(top, signed(12)) - flow.zeros, target)
-        flow.exponent, flow.infinity = exponent, flow.endless | (beyond & flow.magnitude[-1])
-        flow.step()
-        place_and_round(flow, target, flush=False, subnormal=self.subnormal)
+        round_fixed(flow, target, lowest=self.lowest, flush=False, subnormal=self.subnormal)
         m.d.comb += self.o.eq(flow.result)

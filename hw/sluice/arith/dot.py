@@ -13,7 +13,7 @@ from sluice.params import Choice, Flag, Int
 
 __all__ = ["Dot"]
 
-SOURCES = ("fp8_e4m3", "fp8_e5m2", "fp16", "int8", "int4")
+SOURCES = (*FLOATS, "int8", "int4")
 
 
 class Dot(Elementwise):
@@ -25,9 +25,9 @@ class Dot(Elementwise):
 
     Parameters
     ----------
-    source : {"fp8_e4m3", "fp8_e5m2", "fp16", "int8", "int4"}
-        Format of ``a`` and ``b``. The exact sum of wider exponents, those of bf16 and fp32, takes
-        512 bits and more.
+    source : format
+        Of ``a`` and ``b``: floating point, ``int8`` or ``int4``. The wide exponents of bf16, tf32
+        and fp32 make it large: the exact sum takes over 500 bits.
     target : format
         Format of ``c`` and of the result: floating point, with an exponent of at least as many bits
         as the source's, and ``int32`` of integers.
@@ -66,9 +66,11 @@ class Dot(Elementwise):
     output queue. Reset drops all beats on the way.
 
     To nearest even. The products are summed in fixed point with all bits there are, 36 for one of
-    E4M3, 64 of E5M2 and 80 of fp16; the sum is then brought to floating point and added to ``c``,
-    and this alone is rounded. Method: U. Kulisch, Computer Arithmetic and Validity, 2008, chapter
-    8. Golden model: :func:`sluice_sim.golden.arith_exact.dot`.
+    E4M3, 64 of E5M2, 80 of fp16, 522 of bf16 and 554 of fp32. ``c`` is one more term where the sum
+    does not get twice as wide by it, which it does with E4M3 and a wide exponent; there the sum is
+    brought to floating point and added to ``c``. Only the last sum is rounded. Method: U. Kulisch,
+    Computer Arithmetic and Validity, 2008, chapter 8. Golden model:
+    :func:`sluice_sim.golden.arith_exact.dot`.
 
     Raises
     ------

@@ -1,5 +1,6 @@
 """The sum of products of narrow floating-point numbers, exact, in fixed point."""
 
+from fractions import Fraction
 from typing import Any
 
 from amaranth import Cat, Const, Module, Mux, Value
@@ -8,21 +9,27 @@ from sluice.arith.floats import unpack
 from sluice.arith.multiplier import Multiplier
 from sluice.formats import Float
 
-__all__ = ["MULTIPLY_STEPS", "add_products", "products_steps", "sum_parts", "sum_width"]
+__all__ = ["MULTIPLY_STEPS", "add_products", "products_steps", "sum_parts", "sum_unit", "sum_width"]
 
 MULTIPLY_STEPS = 3
 SHIFT_STEPS = 2
 
 
-def sum_width(formats: tuple[Float, Float], terms: int) -> int:
-    """Return the bits of the largest sum of ``terms`` products, in units of the smallest one."""
-    largest = [int(f.max / f.smallest) for f in formats]
-    return (terms * largest[0] * largest[1]).bit_length()
+def sum_unit(formats: tuple[Float, Float], addend: Float | None = None) -> int:
+    """Return the exponent of the smallest product, or of the smallest addend if that is less."""
+    product = sum(f.min_exponent - f.fraction_bits for f in formats)
+    return min(product, addend.min_exponent - addend.fraction_bits) if addend else product
+
+
+def sum_width(formats: tuple[Float, Float], terms: int, addend: Float | None = None) -> int:
+    """Return the bits of the largest sum of ``terms`` products, and an addend, in its units."""
+    largest = terms * formats[0].max * formats[1].max + (addend.max if addend else 0)
+    return int(largest / Fraction(2) ** sum_unit(formats, addend)).bit_length()
 
 
 def products_steps(terms: int) -> int:
-    """Return the steps that :func:`add_products` ends."""
-    return MULTIPLY_STEPS + SHIFT_STEPS + 1 + (terms - 1).bit_length()
+    """Return the steps that :func:`add_products` ends, for ``terms`` with the addend."""
+    return MULTIPLY_STEPS + SHIFT_STEPS + (terms - 1).bit_length()
 
 
 def add_products(
@@ -35,15 +42,19 @@ def add_products(
     terms: int,
     width: int,
     flush: bool,
+    addend: tuple[Value, Float] | None = None,
 ) -> None:
     """Set what the products of ``terms`` pairs of words come to, the first ones in the low bits.
 
-    - ``total``, signed, in units of the smallest product; ``width`` bits hold its magnitude;
-    - ``up``, ``down`` and ``any_nan``: some product is an infinity of either sign, or NaN;
-    - ``all_negative``: all products have that sign.
+    With an ``addend``, a word and its format, that is one more term.
+
+    - ``total``, signed, in units of :func:`sum_unit`; ``width`` bits hold its magnitude;
+    - ``up``, ``down`` and ``any_nan``: some term is an infinity of either sign, or NaN;
+    - ``all_negative``: all terms have that sign.
     """
     a_format, b_format = formats
-    exponent_bits = max(f.exponent_bits for f in formats)
+    # Of the longest shift.
+    exponent_bits = 1 + max(f.exponent_bits for f in formats)
     # Registers of the multipliers; the exponents pass as many on the way.
     stages = flow.registers(MULTIPLY_STEPS)
     products: list[Value] = []
@@ -66,7 +77,14 @@ def add_products(
         down.append(infinity & sign)
         nan.append(a.is_nan | b.is_nan | (infinity & (a.is_zero | b.is_zero)))
         # Both are at least 1.
-        setattr(flow, f"up_by_{k}", (a.exponent + b.exponent - 2)[: exponent_bits + 1])
+        setattr(flow, f"up_by_{k}", (a.exponent + b.exponent - 2)[:exponent_bits])
+    if addend:
+        c = unpack(addend[0], addend[1], flush=flush)
+        flow.addend, flow.addend_up = c.significand, (c.exponent - 1)[: len(c.exponent)]
+        signs.append(c.sign)
+        up.append(c.is_infinity & ~c.sign)
+        down.append(c.is_infinity & c.sign)
+        nan.append(c.is_nan)
     flow.signs, flow.ups, flow.downs, flow.nans = Cat(signs), Cat(up), Cat(down), Cat(nan)
     flow.step()
     flow.up, flow.down, flow.any_nan = flow.ups.any(), flow.downs.any(), flow.nans.any()
@@ -74,19 +92,27 @@ def add_products(
     for _ in range(MULTIPLY_STEPS - 1):
         flow.step()
 
+    unit = sum_unit(formats, addend[1] if addend else None)
+    below = [sum_unit(formats) - unit] * terms
+    if addend:
+        number = addend[1]
+        products.append(flow.addend)
+        below.append(number.min_exponent - number.fraction_bits - unit)
+        setattr(flow, f"up_by_{terms}", flow.addend_up)
+        exponent_bits = max(exponent_bits, number.exponent_bits)
+        terms += 1
+    # Signs come first, where words are short.
     for k in range(terms):
-        setattr(flow, f"term_{k}", products[k])
-    half = (exponent_bits + 1) // 2
-    for low, high in ((half, exponent_bits + 1), (0, half)):
+        value = Cat(Const(0, below[k]), products[k], Const(0, 1))
+        setattr(flow, f"term_{k}", Mux(flow.signs[k], -value, value)[: len(value)].as_signed())
+    half = exponent_bits // 2
+    for low, high in ((half, exponent_bits), (0, half)):
         for k in range(terms):
             value, by = getattr(flow, f"term_{k}"), getattr(flow, f"up_by_{k}")
             setattr(flow, f"term_{k}", value << (by[low:high] << low))
         flow.step()
     for k in range(terms):
-        value = getattr(flow, f"term_{k}")[:width]
-        setattr(flow, f"part_{k}", Mux(flow.signs[k], -value, value))
-    flow.step()
-
+        setattr(flow, f"part_{k}", getattr(flow, f"term_{k}")[: width + 1].as_signed())
     sum_parts(flow, terms)
     flow.total = flow.part_0[: width + 1].as_signed()
 

@@ -1,6 +1,6 @@
 """The end of every datapath that rounds: shift a result down, round it, and put it in a word."""
 
-from amaranth import Cat, Const, Mux, Value
+from amaranth import Cat, Const, Mux, Value, signed
 
 from sluice.arith.flow import Flow
 from sluice.formats import Float
@@ -9,10 +9,12 @@ __all__ = [
     "RANDOM_STEPS",
     "ROUND_STEPS",
     "add_carry",
+    "fixed_steps",
     "hold_exponent",
     "place_and_round",
     "place_steps",
     "round_and_pack",
+    "round_fixed",
     "shift_down",
     "shift_out",
     "shift_up",
@@ -149,6 +151,32 @@ def place_and_round(
     flow.magnitude = Mux(flow.shift, Cat(Const(0, 1), value[:-1]), value)
     flow.step()
     round_and_pack(flow, target, flush=flush, saturate=saturate)
+
+
+def fixed_steps(width: int, *, subnormal: bool) -> int:
+    """Return the steps of :func:`round_fixed` for a magnitude of ``width`` bits."""
+    return up_steps(width, digits=1) + 1 + place_steps(subnormal=subnormal)
+
+
+def round_fixed(flow: Flow, target: Float, *, lowest: int, flush: bool, subnormal: bool) -> None:
+    """Set ``flow.result`` to a number in fixed point as a word of ``target``.
+
+    The flow must have ``magnitude``, in units of ``2**lowest``, and ``sign``, ``nan`` and
+    ``endless``, which says that it is infinite. ``subnormal`` and ``flush`` are those of
+    :func:`place_and_round`.
+    """
+    width = len(flow.magnitude)
+    shift_up(flow, digits=1)
+    # Three bits to round by, the lowest of which stands for the rest.
+    size = target.fraction_bits + 4
+    long = Cat(Const(0, max(0, size - width)), flow.magnitude)
+    rest = long[: len(long) - size + 1]
+    flow.magnitude = Cat(rest.any(), long[len(rest) :])
+    top = lowest + width - 2 + target.bias
+    exponent, beyond = hold_exponent(Const(top, signed(12)) - flow.zeros, target)
+    flow.exponent, flow.infinity = exponent, flow.endless | (beyond & flow.magnitude[-1])
+    flow.step()
+    place_and_round(flow, target, flush=flush, subnormal=subnormal)
 
 
 def round_and_pack(

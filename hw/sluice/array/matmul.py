@@ -335,12 +335,12 @@ class Matmul(Block):
         wiring.connect(m, dispatcher.o[Kind.MULTIPLY], both.i)
         wiring.connect(m, both.o[0], vectors.commands)
         wiring.connect(m, both.o[1], weights.commands)
-        # A tile waits in the array; its place is free as soon as its first vector is on the way.
+        # A tile waits in the array, until its first vector is on the way.
         waiting = Signal()
         m.d.comb += [
             dispatcher.multiplied.eq(vectors.done),
             vectors.loaded.eq(waiting),
-            weights.free.eq(~waiting | vectors.takes),
+            weights.free.eq(~waiting),
         ]
         with m.If(weights.loaded):
             m.d.sync += waiting.eq(1)

@@ -24,7 +24,12 @@ def add_sums(m: Module, engine: "Matmul") -> None:
     # As late as may be, so that sums are back early: before the memory's output register, one
     # behind it, and one for the choice.
     lag = engine.fetch + array.p_lag - 3
-    comes = delay(m, "comes", vectors.valid, lag, reset=True)
+    way = engine.fetch + array.latency
+    # The vectors on their way, by the cycles that they have behind them.
+    gone = Signal(way)
+    m.d.sync += gone.eq(Cat(vectors.valid, gone))
+    on_way = Cat(vectors.valid, gone)
+    comes, valid = on_way[lag], on_way[way]
     side = delay_line(m, "begin", Cat(vectors.ends, vectors.adds), lag)
     m.d.comb += store.at.eq(ahead)
     with m.If(comes):
@@ -34,15 +39,14 @@ def add_sums(m: Module, engine: "Matmul") -> None:
     m.d.sync += [fetched.eq(store.o), begun.eq(Mux(adds, fetched, 0))]
     m.d.comb += [
         array.p.eq(begun),
-        vectors.back.eq(delay(m, "back", vectors.valid, engine.back, reset=True)),
+        vectors.back.eq(on_way[engine.back]),
     ]
 
     settings = [vectors.carried[name] for name in engine.settings]
     keep = below(vectors.ragged_n, vectors.carried.last_n, engine.columns)
     side = Cat(vectors.ends, vectors.holds, keep, *settings)
-    side = delay_line(m, "side", side, engine.fetch + array.latency)
+    side = delay_line(m, "side", side, way)
     ends, holds = side[:2]
-    valid = delay(m, "valid", vectors.valid, engine.fetch + array.latency, reset=True)
     m.d.comb += [
         write.en.eq(valid & holds),
         write.addr.eq(behind),

@@ -18,6 +18,19 @@ def _register(shape: Any, name: str) -> Any:
     return Signal(shape, name=name, reset_less=True)
 
 
+class _Left:
+    """How many are left; whether it is one is in a register, since it decides what comes next."""
+
+    def __init__(self, name: str, bits: int):
+        self.count, self.last = _register(bits, name), _register(1, f"{name}_last")
+
+    def begin(self, count: Any) -> list[Any]:
+        return [self.count.eq(count), self.last.eq(count == 1)]
+
+    def step(self) -> list[Any]:
+        return [self.count.eq(self.count - 1), self.last.eq(self.count == 2)]
+
+
 class Weights(wiring.Component):
     """Read the tiles of ``b`` in their order, one ahead of the array.
 
@@ -41,7 +54,7 @@ class Weights(wiring.Component):
     -------
     commands : In(stream.Signature(command_layout(count_bits)))
     free : In(1)
-        The array takes, or has taken, the tile that was read last.
+        The array has taken the tile that was read last.
     first : Out(1)
         To the array, with what is read: the first column of a tile.
     block, index, across : Out
@@ -74,7 +87,7 @@ class Weights(wiring.Component):
         self.count_bits, self.block_bits = count_bits, block_bits
         self.parts = max(0, group.bit_length() - size.bit_length())
         # Tiles that are left: along the inner dimension, and across the columns.
-        self.left_k, self.left_n = (_register(count_bits, n) for n in ("left_k", "left_n"))
+        self.left_k, self.left_n = (_Left(n, count_bits) for n in ("left_k", "left_n"))
         self.levels, self.columns, self.lead = size.bit_length() - 1, columns, lead
         self.last_k = _register(range(size), "last_k")
         # The first column of a tile is read in this cycle.
@@ -111,8 +124,8 @@ class Weights(wiring.Component):
             reads.eq(running & ((column != 0) | self.free)),
             self.begins.eq(reads & (column == 0)),
             ends.eq(reads & (column == self.columns - 1)),
-            ends_row.eq(ends & (left_n == 1)),
-            ends_all.eq(ends_row & (left_k == 1)),
+            ends_row.eq(ends & left_n.last),
+            ends_all.eq(ends_row & left_k.last),
             self.loaded.eq(reads & (column == self.lead - 1)),
             self.commands.ready.eq(~running | ends_all),
         ]
@@ -121,7 +134,7 @@ class Weights(wiring.Component):
             self.block.eq(pointer),
             self.index.eq(column),
             self.across.eq(b.columns),
-            self.ragged.eq(left_k == 1),
+            self.ragged.eq(left_k.last),
             self.last.eq(last),
             self.sparse.eq(sparse),
             self.part.eq(part),
@@ -131,11 +144,11 @@ class Weights(wiring.Component):
             with m.If(column[: self.levels].all()):
                 m.d.sync += pointer.eq(pointer + b.across)
         with m.If(ends):
-            m.d.sync += left_n.eq(left_n - 1)
+            m.d.sync += left_n.step()
         with m.If(ends_row):
             following = along + b.along
             m.d.sync += [pointer.eq(following), along.eq(following)]
-            m.d.sync += [left_n.eq(tiles_n), left_k.eq(left_k - 1), part.eq(part + 1)]
+            m.d.sync += [*left_n.begin(tiles_n), *left_k.step(), part.eq(part + 1)]
         with m.If(ends_all):
             m.d.sync += running.eq(0)
         with m.If(self.commands.valid & self.commands.ready):
@@ -146,9 +159,9 @@ class Weights(wiring.Component):
                 sparse.eq(command.sparse),
                 part.eq(0),
                 column.eq(0),
-                left_k.eq(command.tiles_k),
                 tiles_n.eq(command.tiles_n),
-                left_n.eq(command.tiles_n),
+                *left_k.begin(command.tiles_k),
+                *left_n.begin(command.tiles_n),
                 along.eq(command.b.block),
                 pointer.eq(command.b.block),
             ]
@@ -252,7 +265,7 @@ class Vectors(wiring.Component):
         self.count_bits, self.block_bits = count_bits, block_bits
         self.parts = group.bit_length() - 1
         # Tiles that are left: along the inner dimension, and across the columns.
-        self.left_k, self.left_n = (_register(count_bits, n) for n in ("left_k", "left_n"))
+        self.left_k, self.left_n = (_Left(n, count_bits) for n in ("left_k", "left_n"))
         self.levels, self.in_flight = size.bit_length() - 1, in_flight
         entry = map_layout(size, block_bits)
         # Of the command under way.
@@ -289,7 +302,7 @@ class Vectors(wiring.Component):
         chosen: Any = _register(self.entry.shape(), "chosen")
         running, first = Signal(), _register(1, "first_of_tile")
         left_k, left_n = self.left_k, self.left_n
-        left_m = _register(self.count_bits, "left_m")
+        left_m = _Left("left_m", self.count_bits)
         # Without groups, no product is sparse.
         sparse = now.sparse if self.group > 1 else Const(0, 1)
         # Of the vector, within a block; of the tile, within the elements of a row of a block.
@@ -305,10 +318,10 @@ class Vectors(wiring.Component):
 
         m.d.comb += [
             begins_round.eq(head & first),
-            holds.eq((left_k != 1) | now.hold),
+            holds.eq(~left_k.last | now.hold),
             self.leaves.eq(~holds),
-            ends_tile.eq(left_m == 1),
-            ends_round.eq(ends_tile & (left_n == 1)),
+            ends_tile.eq(left_m.last),
+            ends_round.eq(ends_tile & left_n.last),
         ]
         # Sums that are added to in every round are back when fewer vectors than a round has are
         # on their way; those of a command before this one, when there are none.
@@ -316,7 +329,7 @@ class Vectors(wiring.Component):
         m.d.comb += [
             self.reads.eq(running & (~first | self.loaded) & ~waits & (holds | self.room)),
             self.takes.eq(self.reads & first),
-            self.done.eq(self.reads & ends_round & (left_k == 1)),
+            self.done.eq(self.reads & ends_round & left_k.last),
             self.commands.ready.eq(~(running | fetching.any()) | self.done),
         ]
         # A count that is one behind delays, but allows nothing; so it may leave out what returns.
@@ -333,8 +346,8 @@ class Vectors(wiring.Component):
             self.index.eq(Mux(now.a.columns, low[self.parts :], low[: self.levels])),
             self.across.eq(now.a.columns),
             self.pick.eq(low[: self.parts]),
-            self.ragged_k.eq(left_k == 1),
-            self.ragged_n.eq(left_n == 1),
+            self.ragged_k.eq(left_k.last),
+            self.ragged_n.eq(left_n.last),
             self.ends.eq(ends_round),
             self.adds.eq(~opening | now.accumulate),
             self.holds.eq(holds),
@@ -346,20 +359,20 @@ class Vectors(wiring.Component):
             m.d.sync += self.slots[r].eq(Mux(sparse, chosen.slots[r], plain))
         m.d.sync += self.after.eq(Mux(sparse, chosen.after, 0))
         with m.If(self.reads):
-            m.d.sync += [left_m.eq(left_m - 1), low.eq(low + 1), first.eq(0)]
+            m.d.sync += [*left_m.step(), low.eq(low + 1), first.eq(0)]
             ends_block = low[: self.levels] == self.size - 1
             ends_column = low == (self.size << self.parts) - 1
             with m.If(Mux(now.a.columns, ends_column, ends_block)):
                 m.d.sync += pointer.eq(pointer + now.a.across)
             with m.If(ends_tile):
-                m.d.sync += [left_m.eq(now.vectors), left_n.eq(left_n - 1), head.eq(0)]
+                m.d.sync += [*left_m.begin(now.vectors), *left_n.step(), head.eq(0)]
                 m.d.sync += [low.eq(0), pointer.eq(along), first.eq(1)]
             with m.If(ends_round):
                 # A row of a block has the elements of several tiles; a column, those of one.
                 on = now.a.columns | (part == (1 << self.parts) - 1)
                 following: Value = along + Mux(on, now.a.along, 0)
                 begin = Mux(sparse, now.a.block + self.entry.window, following)
-                m.d.sync += [left_n.eq(now.tiles_n), left_k.eq(left_k - 1), head.eq(1)]
+                m.d.sync += [*left_n.begin(now.tiles_n), *left_k.step(), head.eq(1)]
                 m.d.sync += [pointer.eq(begin), along.eq(begin), opening.eq(0)]
                 m.d.sync += [part.eq(part + 1), self.entry_at.eq(self.entry_at + 1)]
                 m.d.sync += chosen.eq(self.entry)
@@ -373,9 +386,9 @@ class Vectors(wiring.Component):
                 part.eq(0),
                 *(now[name].eq(given[name]) for name in now.shape().members if name != "a"),
                 *(now.a[name].eq(given.a[name]) for name in now.a.shape().members),
-                left_m.eq(given.vectors),
-                left_n.eq(given.tiles_n),
-                left_k.eq(given.tiles_k),
+                *left_m.begin(given.vectors),
+                *left_n.begin(given.tiles_n),
+                *left_k.begin(given.tiles_k),
                 low.eq(0),
                 first.eq(1),
                 head.eq(1),

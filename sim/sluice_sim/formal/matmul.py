@@ -20,7 +20,6 @@ def prove_matmul(proof: Proof) -> None:
     """
     dut: Any = proof.dut
     m = proof.module
-    proof.alike = True
     for name, part in {"array": dut.array, "pipeline": dut.pipeline, **dut.pads}.items():
         proof.give_anything(part, name)
     vectors, weights = dut.vectors, dut.weights
@@ -37,15 +36,19 @@ def prove_matmul(proof: Proof) -> None:
     fine = ~ruined & ~(vectors.commands.valid & nothing)
 
     waiting = Signal()
-    loaded = Signal(len(weights.left_k) * 2 + len(weights.last_k))
-    meant = Cat(vectors.left_k, vectors.left_n, vectors.now.last_k)
+    loaded = Signal(len(weights.left_k.count) * 2 + len(weights.last_k))
+    meant = Cat(vectors.left_k.count, vectors.left_n.count, vectors.now.last_k)
     with m.If(weights.loaded):
         m.d.sync += [
             waiting.eq(1),
-            loaded.eq(Cat(weights.left_k, weights.left_n, weights.last_k)),
+            loaded.eq(Cat(weights.left_k.count, weights.left_n.count, weights.last_k)),
         ]
     with m.Elif(vectors.takes):
         m.d.sync += waiting.eq(0)
+    # Said on its own, since it makes the rest easy to prove.
+    for name, part in {"a": vectors, "b": weights}.items():
+        wrong = [left.last != (left.count == 1) for left in (part.left_k, part.left_n)]
+        proof.forbid(f"a count of {name} is taken for one", Cat(wrong))
     proof.forbid("a tile begins before it is loaded", fine & vectors.takes & ~waiting)
     proof.forbid("a tile is used for another", fine & vectors.takes & (loaded != meant))
     overwritten = weights.begins & waiting & ~vectors.takes
