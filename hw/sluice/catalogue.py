@@ -10,6 +10,7 @@ from typing import Any
 
 from sluice.catalogue_arith import ARITH
 from sluice.catalogue_array import ARRAY
+from sluice.catalogue_sparsity import SPARSITY
 from sluice.entry import DEFAULTS, Entry, RequestError, load
 
 __all__ = ["CATALOGUE", "Entry", "RequestError", "find_block", "load"]
@@ -269,6 +270,7 @@ _ENTRIES = (
     ),
     *ARITH,
     *ARRAY,
+    *SPARSITY,
 )
 
 CATALOGUE: dict[str, Entry] = {entry.name: entry for entry in _ENTRIES}

@@ -61,7 +61,7 @@ def sweep(
     ToolError, subprocess.CalledProcessError
         If the simulator fails.
     """
-    arrays = {name: np.asarray(values, np.uint64) for name, values in operands.items()}
+    arrays = {name: np.asarray(values) for name, values in operands.items()}
     count = len(next(iter(arrays.values())))
     widths = {port.name: port.width for port in ports_of(unit)}
     at = 0

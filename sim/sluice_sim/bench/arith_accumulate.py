@@ -135,4 +135,36 @@ class AccumulateExactBench(Bench):
                 top = np.uint64(1 << self.source.width - 1)
                 a = np.concatenate([x, one, x ^ top])
                 found.append((a, np.concatenate([y, one, y])))
+        return found + self.ties(rng)
+
+    def ties(self, rng: np.random.Generator) -> list[tuple[Words, Words]]:
+        """Return sums half way between two results but for one bit, of any weight, or for none."""
+        target = float_format(self.block.target)
+        lows = [1 - n.bias - n.mantissa_bits for n in (self.source, self.other)]
+        highs = [(n.max_code >> n.mantissa_bits) - n.bias for n in (self.source, self.other)]
+        last = 1 - target.bias - target.mantissa_bits
+        most = min(sum(highs), (target.max_code >> target.mantissa_bits) - target.bias)
+        found: list[tuple[Words, Words]] = []
+        for _ in range(300):
+            top = int(rng.integers(max(sum(lows), last) + 2, most + 1))
+            half = max(top - target.mantissa_bits, last) - 1
+            bits = [top, *(k for k in range(half + 1, top) if rng.random() < 0.5), half]
+            if half > sum(lows) and rng.random() < 0.9:
+                bits.append(int(rng.integers(sum(lows), half)))
+            if half < sum(lows) or len(bits) > self.block.terms:
+                continue
+            b = np.subtract(bits, highs[0]), np.subtract(bits, lows[0])
+            b = rng.integers(np.maximum(b[0], lows[1]), np.minimum(b[1], highs[1]) + 1)
+            words = [_powers(self.source, bits - b), _powers(self.other, b)]
+            words[0][-1] ^= np.uint64(int(rng.integers(2)) << self.source.width - 1)
+            words[0] ^= np.uint64(int(rng.integers(2)) << self.source.width - 1)
+            order = rng.permutation(len(bits))
+            found.append((words[0][order], words[1][order]))
         return found
+
+
+def _powers(number: Any, exponents: Any) -> Words:
+    """Return two to each of the exponents."""
+    biased = np.asarray(exponents) + number.bias
+    small = 1 << np.maximum(biased - 1 + number.mantissa_bits, 0)
+    return np.where(biased > 0, biased << number.mantissa_bits, small).astype(np.uint64)

@@ -56,15 +56,23 @@ class DotBench(ElementwiseBench):
         a, b = (np.where(rare, self.finite(x), x) for x in (a, b))
         c = float_words(self.target, rng, count)
         top = np.uint64(1 << self.source.width - 1)
-        for row in np.flatnonzero(rng.random(count) < 0.6).tolist():
-            # One product against another, moved a little or not at all, or against the addend.
-            i, j = rng.integers(self.block.terms, size=2).tolist()
-            if i != j:
-                a[row, i], b[row, i] = a[row, j] ^ top, b[row, j] ^ np.uint64(rng.integers(2))
-            if rng.random() < 0.5:
-                rest = dot(a[row], b[row], 0, source=self.block.source, addend=self.block.target)
-                flip = 1 << self.target.width - 1
-                c[row] = int(rest) ^ flip ^ int(rng.integers(4))
+        # One product against another, moved a little or not at all, or against the addend.
+        rows = np.flatnonzero(rng.random(count) < 0.6)
+        i, j = rng.integers(self.block.terms, size=(2, rows.size))
+        differ = i != j
+        pairs, i, j = rows[differ], i[differ], j[differ]
+        a[pairs, i] = a[pairs, j] ^ top
+        b[pairs, i] = b[pairs, j] ^ rng.integers(2, size=pairs.size, dtype=np.uint64)
+        rows = rows[rng.random(rows.size) < 0.5]
+        rest = dot(
+            a[rows],
+            b[rows],
+            np.zeros(rows.size, np.uint64),
+            source=self.block.source,
+            addend=self.block.target,
+        )
+        flip = np.uint64(1 << self.target.width - 1)
+        c[rows] = rest ^ flip ^ rng.integers(4, size=rows.size, dtype=np.uint64)
         return {"a": a, "b": b, "c": c}
 
     def finite(self, words: Words) -> Words:
@@ -88,8 +96,12 @@ class DotBench(ElementwiseBench):
         return {"a": a, "b": b, "c": rng.choice(special_words(self.target), count)}
 
     def payloads(self, beat: Any, words: Words, frames: list[int]) -> list[int]:
-        if words.ndim == 2:
-            width = self.source.width
-            rows = [sum(v << (width * k) for k, v in enumerate(row)) for row in words.tolist()]
-            words = np.array(rows, object)
-        return super().payloads(beat, words, frames)
+        return super().payloads(beat, self.joined(words), frames)
+
+    def joined(self, words: Words) -> Any:
+        """Return the words of a row as one, the first in the low bits."""
+        if words.ndim == 1:
+            return words
+        width = self.source.width
+        rows = [sum(v << (width * k) for k, v in enumerate(row)) for row in words.tolist()]
+        return np.array(rows, object)

@@ -27,8 +27,8 @@ _LOWER = (
     # ABC runs only where there is something to map; what it maps is of no interest.
     "read_verilog stub.v; simplemap; abc -script prove.abc"
 )
-# With -f registers are left out of a lemma in the order of their cost: far faster where counters are
-# compared.
+# With -f registers are left out of a lemma in the order of their cost: far faster where counters
+# are compared.
 _PROVE = (
     "read_aiger top.aig\n{merge}pdr -f -T {seconds}\nwrite_status status.txt\n"
     "write_cex -n -f trace.txt\niprove\nwrite_status gates.txt\n"

@@ -1,0 +1,196 @@
+"""Keep the elements that have a flag, side by side."""
+
+from typing import Any
+
+from amaranth import Cat, Module, Mux, Signal, Value
+from amaranth.lib import data, stream, wiring
+from amaranth.lib.wiring import In, Out
+
+from sluice.arith.flow import Flow
+from sluice.block import Block
+from sluice.delay import delay
+from sluice.formats import FORMATS, find_format
+from sluice.params import Choice, Int
+from sluice.sparsity.prefix_sum import add_prefix_sums, prefix_steps
+from sluice.sparsity.switches import add_settings, gather, levels
+from sluice.stream import Beat, Pipeline, SkidBuffer, join
+
+__all__ = ["Compact"]
+
+
+class Compact(Block):
+    """Drop the elements whose flag is not set: ``o = i[flags]``, packet by packet.
+
+    Parameters
+    ----------
+    element : format
+        Of the data. Elements are not looked at.
+    lanes : int, 2..64
+        Elements per beat, a power of two.
+    stages : int, 0..16
+        Registers in the datapath, spread evenly over its steps; as many as it has steps if those
+        are fewer, which are ``2 * log2(lanes) + 2``.
+
+    Members
+    -------
+    i : In(stream.Signature(Beat(element, lanes)))
+    flags : In(stream.Signature(Beat(bit, lanes)))
+        For every beat of ``i``, with the same ``keep`` and ``last``, which of its elements stay.
+    o : Out(stream.Signature(Beat(element, lanes)))
+        One packet for each of ``i``: full beats but for the last one, which is empty where no
+        element stays.
+    status : Out(StructLayout({"uneven": 1}))
+        Sticky: beats that met had different ``keep`` or ``last``; those of ``i`` counted.
+
+    Attributes
+    ----------
+    latency : stages + 3 cycles
+        From the beat with which there is one element more than ``lanes``, or the packet's last one:
+        the datapath, its output queue and the buffer that beats are put together for. One more
+        for the end of a packet that is left over from a beat.
+    interval : 1 cycle
+        Between input beats, without exception, which nothing could better: a packet never makes
+        more beats than it has.
+
+    Notes
+    -----
+    The streams' ``ready`` depends on each other's ``valid`` in the same cycle, and on a register.
+    Reset drops what is on the way.
+
+    Elements pass ``log2(lanes)`` switches, each a multiplexer of two: what there is for each lane
+    grows as the logarithm of their number. The switches put a beat's elements behind those of the
+    beats before, so that they only have to be put together. How switches are set is said in
+    :mod:`sluice.sparsity.switches`. Golden model:
+    :func:`sluice_sim.golden.sparsity.compact`.
+
+    Raises
+    ------
+    TypeError, ValueError
+        If a parameter is not of its type or out of its range.
+    """
+
+    i: stream.Interface
+    flags: stream.Interface
+    o: stream.Interface
+    status: Any
+    interval = 1
+
+    PARAMETERS = (
+        Choice("element", "number format of the data", tuple(FORMATS)),
+        Int("lanes", "elements per beat, a power of two", 2, 64),
+        Int("stages", "registers in the datapath", 0, 16, "cycles"),
+    )
+
+    def __init__(self, *, element: str = "bf16", lanes: int = 16, stages: int = 16):
+        self.check(element=element, lanes=lanes, stages=stages)
+        self.element: str
+        self.lanes: int
+        self.stages: int
+        if self.lanes & (self.lanes - 1):
+            raise ValueError(f"lanes must be one of 2 4 8 16 32 64, not {self.lanes}")
+        number = find_format(self.element)
+        self.i_beat, self.flags_beat = Beat(number, self.lanes), Beat(FORMATS["bit"], self.lanes)
+        self.steps = prefix_steps(self.lanes) + 2 + levels(self.lanes)
+        self.width = number.width
+        packed = data.StructLayout(
+            {
+                "words": self.i_beat.data_bits,
+                **dict.fromkeys(("held", "rest"), self.lanes),
+                **dict.fromkeys(("over", "last"), 1),
+            }
+        )
+        joined = data.StructLayout({"i": self.i_beat, "flags": self.flags_beat})
+        self.pipeline = Pipeline(
+            i_shape=joined, o_shape=packed, stages=min(self.stages, self.steps)
+        )
+        self.latency = self.pipeline.latency + SkidBuffer.latency
+        super().__init__(
+            {
+                "i": In(stream.Signature(self.i_beat)),
+                "flags": In(stream.Signature(self.flags_beat)),
+                "o": Out(stream.Signature(self.i_beat)),
+                "status": Out(data.StructLayout({"uneven": 1})),
+            }
+        )
+
+    def elaborate(self, platform: Any) -> Module:
+        m = Module()
+        m.submodules.pipeline = pipeline = self.pipeline
+        join(m, [self.i, self.flags], pipeline.i)
+        i, flags = pipeline.entry.i, pipeline.entry.flags
+        m.d.comb += [
+            pipeline.i.payload.i.eq(self.i.payload),
+            pipeline.i.payload.flags.eq(self.flags.payload),
+        ]
+        with m.If(pipeline.entry_valid & (Cat(i.keep, i.last) != Cat(flags.keep, flags.last))):
+            m.d.sync += self.status.uneven.eq(1)
+        self._place(m)
+        self._put_together(m)
+        return m
+
+    def _place(self, m: Module) -> None:
+        """Bring the elements that stay to their lanes."""
+        lanes, pipeline = self.lanes, self.pipeline
+        i = pipeline.entry.i
+        flow: Any = Flow(m, steps=self.steps, stages=pipeline.stages)
+        names = [f"word_{k}" for k in range(lanes)]
+        for k, name in enumerate(names):
+            setattr(flow, name, Value.cast(i.data[k]))
+        flow.last = i.last
+        add_prefix_sums(flow, Value.cast(pipeline.entry.flags.data) & i.keep)
+
+        # Elements that are here. A full beat stays until it is known whether it ends the packet.
+        low = levels(lanes)
+        start = Signal(range(lanes + 1))
+        arrives = delay(m, "arrives", pipeline.entry_valid, flow.latency, reset=True)
+        total = (start + getattr(flow, f"sum_{lanes}"))[: low + 2]
+        over = total[low + 1] | (total[low] & total[:low].any())
+        rest = Cat(total[:low], Mux(over, total[low + 1], total[low]))
+        # Read before the condition, which would hold its registers as well.
+        last = flow.last
+        with m.If(arrives):
+            m.d.sync += start.eq(Mux(last, 0, rest))
+        flow.start, flow.left, flow.over = start, rest, over
+        flow.step()
+
+        add_settings(flow, lanes, flow.start)
+        flow.held = Cat(k < flow.start for k in range(lanes))
+        flow.rest = Cat(k < flow.left for k in range(lanes))
+        flow.step()
+
+        gather(flow, names)
+        result = pipeline.result
+        m.d.comb += result.words.eq(Cat(getattr(flow, name) for name in names))
+        for name in ("held", "rest", "over", "last"):
+            m.d.comb += result[name].eq(getattr(flow, name))
+
+    def _put_together(self, m: Module) -> None:
+        """Make beats of what is kept and what comes."""
+        come = self.pipeline.o
+        word = come.payload
+        m.submodules.output = output = SkidBuffer(shape=self.i_beat)
+        wiring.connect(m, output.o, wiring.flipped(self.o))
+        beat, go = output.i.payload, output.i.ready
+        # What is kept ends a packet. What comes then begins another, and takes its place: it is
+        # never more than one beat, and leaves at once only where it ends that packet too.
+        whole = Signal()
+        keep = Signal(self.lanes, reset_less=True)
+        kept = [Signal(self.width, name=f"kept_{k}", reset_less=True) for k in range(self.lanes)]
+        full = word.rest | word.over.replicate(self.lanes)
+        emits = word.over | word.last
+        m.d.comb += [
+            come.ready.eq(go),
+            output.i.valid.eq(whole | (come.valid & emits)),
+            beat.keep.eq(Mux(whole, keep, full)),
+            beat.last.eq(whole | (word.last & ~word.over)),
+        ]
+        with m.If(go):
+            m.d.sync += [
+                whole.eq(come.valid & word.last & (whole | word.over)),
+                keep.eq(word.rest),
+            ]
+        for k in range(self.lanes):
+            comes, held = word.words.word_select(k, self.width), word.held[k]
+            m.d.comb += Value.cast(beat.data[k]).eq(Mux(whole | held, kept[k], comes))
+            with m.If(go & come.valid & (emits | ~held)):
+                m.d.sync += kept[k].eq(comes)
