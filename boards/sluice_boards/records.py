@@ -9,7 +9,7 @@ from typing import Any
 from sluice.datasheet import LUT4, REGISTERS, digest, net_area
 from sluice.export import to_rtlil
 from sluice.files import keep_json
-from sluice_boards.measure import find_device, measure
+from sluice_boards.measure import find_device, measure, tool_versions
 
 __all__ = ["DEVICE", "fingerprint", "keep_record", "load_records", "record"]
 
@@ -26,15 +26,17 @@ def record(
 ) -> dict[str, Any]:
     """Measure ``part`` with so many seeds; ``comb`` and ``ff`` are without the harness.
 
-    Seeds of a record that is ``known`` of the same netlist are not tried again.
+    Seeds of a record that is ``known`` of the same netlist and tools are not tried again.
     """
+    device = find_device(DEVICE)
     key = {"netlist": fingerprint(part), "amaranth": importlib.metadata.version("amaranth")}
-    if not known or key != {name: known[name] for name in key}:
+    same = {**key, "tools": tool_versions(device)}
+    if not known or same != {name: known[name] for name in same}:
         known = {"seeds": [], "fmax_mhz": []}
     todo = [seed for seed in range(1, seeds + 1) if seed not in known["seeds"]]
     if not todo:
         return known
-    found = measure(part, find_device(DEVICE), seeds=todo, pins=pins)
+    found = measure(part, device, seeds=todo, pins=pins)
     speeds = dict(zip(known["seeds"] + todo, known["fmax_mhz"] + found["fmax_mhz"], strict=True))
     found |= {"seeds": list(speeds), "fmax_mhz": list(speeds.values())}
     area = net_area(found)

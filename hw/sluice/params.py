@@ -68,18 +68,28 @@ class Parameter:
 
 @dataclass(frozen=True)
 class Int(Parameter):
-    """An integer in ``lo..hi``, both inclusive; ``hi=None`` leaves it open."""
+    """An integer in ``lo..hi``, both inclusive; ``hi=None`` leaves it open.
+
+    With ``power_of_two`` it is one, and ``hi`` is given.
+    """
 
     lo: int
     hi: int | None = None
     unit: str = ""
+    power_of_two: bool = False
 
     @property
     def range(self) -> str:
         return f"{self.lo}..{self.hi}" if self.hi is not None else f">= {self.lo}"
 
     def check(self, value: Any) -> int:
-        return check_int(self.name, value, lo=self.lo, hi=self.hi)
+        number = check_int(self.name, value, lo=self.lo, hi=self.hi)
+        if self.power_of_two and number & (number - 1):
+            assert self.hi is not None
+            powers = (1 << k for k in range(self.hi.bit_length()))
+            legal = " ".join(str(p) for p in powers if p >= self.lo)
+            raise ValueError(f"{self.name} must be one of {legal}, not {number}")
+        return number
 
     def parse(self, text: str) -> int:
         try:

@@ -30,7 +30,7 @@ def check(name, parameters, make):
     block: Any = entry.make(**parameters)
     bench = load(entry.bench)(block)
     operands = make(bench)
-    words = {name: bench.joined(v) if v.ndim > 1 else v for name, v in operands.items()}
+    words = {name: bench.joined(v) for name, v in operands.items()}
     got, want = sweep(block.make_unit(), words), bench.golden(operands)
     wrong = np.flatnonzero(got != want)
     if len(wrong):

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from amaranth import Cat, Module, Value
+from amaranth import Module, Value
 from amaranth.lib import data, stream
 from amaranth.lib.wiring import In, Out
 
@@ -12,7 +12,7 @@ from sluice.block import Block
 from sluice.delay import delay
 from sluice.formats import FORMATS
 from sluice.params import Choice, Int
-from sluice.stream import Beat, Pipeline, join
+from sluice.stream import Beat, Pipeline, join, uneven
 
 __all__ = ["AccumulateExact"]
 
@@ -148,11 +148,9 @@ class AccumulateExact(Block):
         m = Module()
         m.submodules.pipeline = pipeline = self.pipeline
         m.submodules.sum = unit = self.make_unit()
-        join(m, [self.a, self.b], pipeline.i)
+        join(m, {"a": self.a, "b": self.b}, pipeline.i)
         a, b = pipeline.entry.a, pipeline.entry.b
         m.d.comb += [
-            pipeline.i.payload.a.eq(self.a.payload),
-            pipeline.i.payload.b.eq(self.b.payload),
             unit.a.eq(Value.cast(a.data)),
             unit.b.eq(Value.cast(b.data)),
             unit.keep.eq(a.keep),
@@ -170,7 +168,7 @@ class AccumulateExact(Block):
             self.o.payload.keep.eq(1),
             self.o.payload.last.eq(1),
         ]
-        with m.If(pipeline.entry_valid & (Cat(a.keep, a.last) != Cat(b.keep, b.last))):
+        with m.If(pipeline.entry_valid & uneven(a, b)):
             m.d.sync += self.status.uneven.eq(1)
         with m.If(unit.overflow):
             m.d.sync += self.status.overflow.eq(1)

@@ -11,7 +11,7 @@ from amaranth.lib.wiring import In, Out
 from sluice.block import Block
 from sluice.delay import delay
 from sluice.formats import Format
-from sluice.stream import Beat, Pipeline, join
+from sluice.stream import Beat, Pipeline, join, uneven
 
 __all__ = ["Elementwise"]
 
@@ -59,10 +59,7 @@ class Elementwise(Block):
     def elaborate(self, platform: Any) -> Module:
         m = Module()
         m.submodules.pipeline = pipeline = self.pipeline
-        streams = [getattr(self, name) for name in self.operands]
-        join(m, streams, pipeline.i)
-        for name, operand in zip(self.operands, streams, strict=True):
-            m.d.comb += pipeline.i.payload[name].eq(operand.payload)
+        join(m, {name: getattr(self, name) for name in self.operands}, pipeline.i)
         wiring.connect(m, pipeline.o, wiring.flipped(self.o))
 
         self.units: list[Any] = [self.make_unit() for _ in range(self.lanes)]
@@ -72,10 +69,9 @@ class Elementwise(Block):
                 m.d.comb += getattr(unit, name).eq(Value.cast(pipeline.entry[name].data[k]))
             m.d.comb += Value.cast(pipeline.result.data[k]).eq(unit.o)
         first, *others = (pipeline.entry[name] for name in self.operands)
-        frame: Value = Cat(first.keep, first.last)
         for other in others:
-            with m.If(pipeline.entry_valid & (Cat(other.keep, other.last) != frame)):
+            with m.If(pipeline.entry_valid & uneven(other, first)):
                 m.d.sync += self.status.uneven.eq(1)
-        frame = delay(m, "frame", frame, self.unit_latency)
+        frame = delay(m, "frame", Cat(first.keep, first.last), self.unit_latency)
         m.d.comb += Cat(pipeline.result.keep, pipeline.result.last).eq(frame)
         return m

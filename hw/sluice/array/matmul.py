@@ -16,7 +16,8 @@ from sluice.array.maps import Maps, map_layout
 from sluice.array.scratchpad import Scratchpad
 from sluice.array.sums import add_sums
 from sluice.array.systolic import SystolicArray
-from sluice.array.walk import Vectors, Weights
+from sluice.array.vectors import Vectors
+from sluice.array.weights import Weights
 from sluice.block import Block, Driven
 from sluice.formats import Float, find_format
 from sluice.params import Choice, Flag, Int
@@ -138,10 +139,10 @@ class Matmul(Block):
         Choice("operand", "number format of both matrices", OPERANDS),
         Choice("total", "number format of the sums", TOTALS),
         Choice("result", "number format that goes out", RESULTS),
-        Int("size", "rows of the array", 2, 32),
+        Int("size", "rows of the array", 2, 32, power_of_two=True),
         Int("columns", "columns of the array", 2, 128),
         Int("stages", "registers of an element", 0, 32, "cycles"),
-        Int("group", "elements of a for each row of the array", 1, 16),
+        Int("group", "elements of a for each row of the array", 1, 16, power_of_two=True),
         Int("a_blocks", "blocks that the scratchpad of a holds", 1, 65536, "blocks"),
         Int("b_blocks", "blocks that the scratchpad of b holds", 1, 65536, "blocks"),
         Int("maps", "passes of sparse products whose maps are held", 1, 65536, "passes"),
@@ -203,13 +204,9 @@ class Matmul(Block):
         self.modes: str
         self.flush: bool
         self.gating: bool
-        if self.size & (self.size - 1):
-            raise ValueError(f"size must be one of 2 4 8 16 32, not {self.size}")
         if self.columns not in (self.size, 2 * self.size, 4 * self.size):
             sizes = " ".join(str(self.size * k) for k in (1, 2, 4))
             raise ValueError(f"columns must be one of {sizes}, not {self.columns}")
-        if self.group & (self.group - 1):
-            raise ValueError(f"group must be one of 1 2 4 8 16, not {self.group}")
         if self.sums < self.size:
             raise ValueError(f"sums must be at least the size, {self.size}, not {self.sums}")
         if self.b_blocks < self.columns // self.size:

@@ -9,7 +9,7 @@ from amaranth.lib.wiring import In, Out
 from sluice.block import Block
 from sluice.formats import FORMATS
 from sluice.params import Int
-from sluice.stream import Beat, Narrow, SkidBuffer
+from sluice.stream import Beat, Narrow, SkidBuffer, run_of
 
 __all__ = ["MaskAligner"]
 
@@ -109,7 +109,7 @@ class MaskAligner(Block):
         ]
         wanted, reach = Signal(self.lanes), Signal(range(2 * self.lanes + 1))
         m.d.comb += [
-            wanted.eq(Cat(self.count > k for k in range(self.lanes))),
+            wanted.eq(run_of(self.count, self.lanes)),
             self.short.eq((wanted & ~(kept >> skip)).any()),
             reach.eq(skip + self.count),
         ]

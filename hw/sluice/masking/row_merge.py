@@ -11,7 +11,7 @@ from sluice.block import Block
 from sluice.formats import FORMATS, find_format
 from sluice.masking.output import add_marked_output
 from sluice.params import Choice, Int
-from sluice.stream import Beat
+from sluice.stream import Beat, run_of
 
 __all__ = ["RowMerge"]
 
@@ -126,7 +126,7 @@ class RowMerge(Block):
         m.d.comb += [self.i.ready.eq(go), accept.eq(self.i.valid & go)]
         left, second, closes = self.add_rows(m, accept)
         wanted, done = Signal(lanes), Signal()
-        m.d.comb += wanted.eq(Cat(left > k for k in range(lanes)))
+        m.d.comb += wanted.eq(run_of(left, lanes))
         count_1, ends_1, mark_1 = Signal(range(lanes + 1)), Signal(), Signal(reset_less=True)
         words_1 = [Signal(width, name=f"word_{k}_1", reset_less=True) for k in range(lanes)]
         with m.If(go):
@@ -161,8 +161,8 @@ class RowMerge(Block):
                 emits_2.eq(whole | emits),
                 last_2.eq(Mux(whole, ended, ends_1 & ~spills)),
                 mark_2.eq(mark_1),
-                keep_2.eq(_run(Mux(whole, fill, total), lanes)),
-                held_2.eq(Mux(whole, full, _run(start, lanes))),
+                keep_2.eq(run_of(Mux(whole, fill, total), lanes)),
+                held_2.eq(Mux(whole, full, run_of(start, lanes))),
                 # What is kept next: of a whole beat all that came, else what there is no room for.
                 whole.eq(Mux(whole, emits, ends_1 & spills)),
                 ended.eq(ends_1),
@@ -243,11 +243,6 @@ def _turn(words: Sequence[Value], places: Value) -> list[Value]:
         by = 1 << k
         found = [Mux(bit, found[(j - by) % len(words)], w) for j, w in enumerate(found)]
     return found
-
-
-def _run(count: Value, lanes: int) -> Value:
-    """Return ``lanes`` bits, of which the first ``count`` are set."""
-    return Cat(count > k for k in range(lanes))
 
 
 def _count(run: Value) -> Value:

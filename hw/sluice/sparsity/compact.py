@@ -13,7 +13,7 @@ from sluice.formats import FORMATS, find_format
 from sluice.params import Choice, Int
 from sluice.sparsity.prefix_sum import add_prefix_sums, prefix_steps
 from sluice.sparsity.switches import add_settings, gather, levels
-from sluice.stream import Beat, Pipeline, SkidBuffer, join
+from sluice.stream import Beat, Pipeline, SkidBuffer, join, run_of, uneven
 
 __all__ = ["Compact"]
 
@@ -77,7 +77,7 @@ class Compact(Block):
 
     PARAMETERS = (
         Choice("element", "number format of the data", tuple(FORMATS)),
-        Int("lanes", "elements per beat, a power of two", 2, 64),
+        Int("lanes", "elements per beat, a power of two", 2, 64, power_of_two=True),
         Int("stages", "registers in the datapath", 0, 16, "cycles"),
     )
 
@@ -86,8 +86,6 @@ class Compact(Block):
         self.element: str
         self.lanes: int
         self.stages: int
-        if self.lanes & (self.lanes - 1):
-            raise ValueError(f"lanes must be one of 2 4 8 16 32 64, not {self.lanes}")
         number = find_format(self.element)
         self.i_beat, self.flags_beat = Beat(number, self.lanes), Beat(FORMATS["bit"], self.lanes)
         self.steps = prefix_steps(self.lanes) + 2 + levels(self.lanes)
@@ -116,13 +114,8 @@ class Compact(Block):
     def elaborate(self, platform: Any) -> Module:
         m = Module()
         m.submodules.pipeline = pipeline = self.pipeline
-        join(m, [self.i, self.flags], pipeline.i)
-        i, flags = pipeline.entry.i, pipeline.entry.flags
-        m.d.comb += [
-            pipeline.i.payload.i.eq(self.i.payload),
-            pipeline.i.payload.flags.eq(self.flags.payload),
-        ]
-        with m.If(pipeline.entry_valid & (Cat(i.keep, i.last) != Cat(flags.keep, flags.last))):
+        join(m, {"i": self.i, "flags": self.flags}, pipeline.i)
+        with m.If(pipeline.entry_valid & uneven(pipeline.entry.i, pipeline.entry.flags)):
             m.d.sync += self.status.uneven.eq(1)
         self._place(m)
         self._put_together(m)
@@ -154,8 +147,8 @@ class Compact(Block):
         flow.step()
 
         add_settings(flow, lanes, flow.start)
-        flow.held = Cat(k < flow.start for k in range(lanes))
-        flow.rest = Cat(k < flow.left for k in range(lanes))
+        flow.held = run_of(flow.start, lanes)
+        flow.rest = run_of(flow.left, lanes)
         flow.step()
 
         gather(flow, names)

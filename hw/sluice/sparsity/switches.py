@@ -1,4 +1,4 @@
-"""Elements with a flag to places side by side and back, in a network of switches.
+"""Elements with a flag to places side by side, in a network of switches.
 
 A level of the network has a switch for every two lanes whose numbers differ in one bit, the lowest
 bit in the first level; the two change places or not. ``lanes`` elements pass as many levels as
@@ -18,7 +18,7 @@ from amaranth import Cat, Mux, Value
 
 from sluice.arith.flow import Flow
 
-__all__ = ["add_settings", "gather", "levels", "scatter"]
+__all__ = ["add_settings", "gather", "levels"]
 
 
 def levels(lanes: int) -> int:
@@ -44,19 +44,9 @@ def add_settings(flow: Flow, lanes: int, start: Value) -> None:
 def gather(flow: Flow, words: Sequence[str]) -> None:
     """Bring the elements, attributes of these names, to their places; a step per level."""
     for s in range(levels(len(words))):
-        _switch(flow, words, s)
-
-
-def scatter(flow: Flow, words: Sequence[str]) -> None:
-    """Bring elements from their places back to their flags; a step per level."""
-    for s in reversed(range(levels(len(words)))):
-        _switch(flow, words, s)
-
-
-def _switch(flow: Flow, words: Sequence[str], s: int) -> None:
-    before = [getattr(flow, name) for name in words]
-    crosses = getattr(flow, f"cross_{s}")
-    for lane, name in enumerate(words):
-        cross = crosses[(lane >> s + 1 << s) + lane % (1 << s)]
-        setattr(flow, name, Mux(cross, before[lane ^ 1 << s], before[lane]))
-    flow.step()
+        before = [getattr(flow, name) for name in words]
+        crosses = getattr(flow, f"cross_{s}")
+        for lane, name in enumerate(words):
+            cross = crosses[(lane >> s + 1 << s) + lane % (1 << s)]
+            setattr(flow, name, Mux(cross, before[lane ^ 1 << s], before[lane]))
+        flow.step()

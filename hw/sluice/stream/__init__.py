@@ -7,11 +7,11 @@ from sluice.stream.axi_stream import (
     axi_stream_members,
     element_bytes,
 )
-from sluice.stream.beat import Beat, Payload, beat_signature
+from sluice.stream.beat import Beat, Payload, beat_signature, run_of
 from sluice.stream.demux import Demux
 from sluice.stream.fifo import Fifo
 from sluice.stream.fork import Fork
-from sluice.stream.join import Join, join
+from sluice.stream.join import Join, join, uneven
 from sluice.stream.narrow import Narrow
 from sluice.stream.packet_counter import PacketCounter
 from sluice.stream.packet_splitter import PacketSplitter
@@ -42,5 +42,7 @@ __all__ = [
     "beat_signature",
     "element_bytes",
     "join",
+    "run_of",
     "sample_settings",
+    "uneven",
 ]

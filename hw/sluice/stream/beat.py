@@ -4,13 +4,14 @@ import re
 from dataclasses import dataclass
 from typing import Any
 
+from amaranth import Cat, Value
 from amaranth.hdl import Shape, ShapeCastable, ShapeLike, unsigned
 from amaranth.lib import data, stream
 
 from sluice.formats import Format, find_format
 from sluice.params import Parameter, check_int
 
-__all__ = ["Beat", "Payload", "beat_signature"]
+__all__ = ["Beat", "Payload", "beat_signature", "run_of"]
 
 
 class Beat(data.StructLayout):
@@ -62,6 +63,11 @@ class Beat(data.StructLayout):
 def beat_signature(element: Format | ShapeLike, lanes: int) -> stream.Signature:
     """Return the signature of a stream of :class:`Beat`."""
     return stream.Signature(Beat(element, lanes))
+
+
+def run_of(count: Value, lanes: int) -> Value:
+    """Return ``lanes`` bits, of which the first ``count`` are set: the ``keep`` of so many."""
+    return Cat(count > k for k in range(lanes))
 
 
 @dataclass(frozen=True)

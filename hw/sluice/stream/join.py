@@ -1,9 +1,9 @@
 """Several streams into one, beat by beat."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping
 from typing import Any
 
-from amaranth import Cat, Module
+from amaranth import Cat, Module, Value
 from amaranth.lib import data, stream
 from amaranth.lib.wiring import In, Out
 
@@ -11,14 +11,22 @@ from sluice.block import Block
 from sluice.params import Int
 from sluice.stream.beat import Payload
 
-__all__ = ["Join", "join"]
+__all__ = ["Join", "join", "uneven"]
 
 
-def join(m: Module, inputs: Sequence[Any], o: Any) -> None:
-    """Offer a beat to ``o`` when all ``inputs`` do, and take theirs when it is taken."""
-    m.d.comb += o.valid.eq(Cat(i.valid for i in inputs).all())
-    for i in inputs:
-        m.d.comb += i.ready.eq(o.valid & o.ready)
+def join(m: Module, inputs: Mapping[Any, Any], o: Any) -> None:
+    """Offer a beat to ``o`` when all ``inputs`` do, and take theirs when it is taken.
+
+    Their payloads go to the fields of its payload that are named as they are.
+    """
+    m.d.comb += o.valid.eq(Cat(i.valid for i in inputs.values()).all())
+    m.d.comb += [i.ready.eq(o.valid & o.ready) for i in inputs.values()]
+    m.d.comb += [o.payload[name].eq(i.payload) for name, i in inputs.items()]
+
+
+def uneven(one: Any, other: Any) -> Value:
+    """Return whether two beats that have met differ in ``keep`` or ``last``."""
+    return Cat(one.keep, one.last) != Cat(other.keep, other.last)
 
 
 class Join(Block):
@@ -74,7 +82,5 @@ class Join(Block):
 
     def elaborate(self, platform: Any) -> Module:
         m = Module()
-        join(m, self.i, self.o)
-        for k, i in enumerate(self.i):
-            m.d.comb += self.o.payload[k].eq(i.payload)
+        join(m, dict(enumerate(self.i)), self.o)
         return m

@@ -146,10 +146,15 @@ class ElementwiseBench(Bench):
         """Return payloads; lanes that do not count hold numbers, too."""
         lanes, width = beat.lanes, beat.element_width
         found: list[int] = []
+        words = self.joined(words)
         for row, frame in zip(words.reshape(-1, lanes).tolist(), frames, strict=True):
             word = sum(value << (k * width) for k, value in enumerate(row))
             found.append(word | frame << (lanes * width))
         return found
+
+    def joined(self, words: Words) -> Any:
+        """Return one word for each element, where an operand has several of them."""
+        return words
 
 
 class MultiplyAddBench(ElementwiseBench):

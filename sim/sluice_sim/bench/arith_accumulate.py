@@ -11,7 +11,7 @@ from sluice_sim.bench.arith import float_words, special_words
 from sluice_sim.bench.spec import Bench, Scenario, Word, beats
 from sluice_sim.golden.arith import float_format
 from sluice_sim.golden.arith_exact import Kulisch, dot, kulisch_round
-from sluice_sim.golden.formats import decode
+from sluice_sim.golden.formats import FloatFormat, decode
 
 __all__ = ["AccumulateExactBench"]
 
@@ -24,8 +24,8 @@ class AccumulateExactBench(Bench):
     def __init__(self, block: Any):
         super().__init__(block)
         self.source, self.other = float_format(block.source), float_format(block.other)
-        smallest = [2 - n.bias - n.mantissa_bits - 1 for n in (self.source, self.other)]
-        self.quantum = Fraction(2) ** sum(smallest)
+        self.lows = [_lowest(n) for n in (self.source, self.other)]
+        self.quantum = Fraction(2) ** sum(self.lows)
 
     def golden(self, a: Words, b: Words) -> int:
         """Return the result of one packet."""
@@ -139,11 +139,9 @@ class AccumulateExactBench(Bench):
 
     def ties(self, rng: np.random.Generator) -> list[tuple[Words, Words]]:
         """Return sums half way between two results but for one bit, of any weight, or for none."""
-        target = float_format(self.block.target)
-        lows = [1 - n.bias - n.mantissa_bits for n in (self.source, self.other)]
-        highs = [(n.max_code >> n.mantissa_bits) - n.bias for n in (self.source, self.other)]
-        last = 1 - target.bias - target.mantissa_bits
-        most = min(sum(highs), (target.max_code >> target.mantissa_bits) - target.bias)
+        target, lows = float_format(self.block.target), self.lows
+        highs = [_highest(n) for n in (self.source, self.other)]
+        last, most = _lowest(target), min(sum(highs), _highest(target))
         found: list[tuple[Words, Words]] = []
         for _ in range(300):
             top = int(rng.integers(max(sum(lows), last) + 2, most + 1))
@@ -163,7 +161,17 @@ class AccumulateExactBench(Bench):
         return found
 
 
-def _powers(number: Any, exponents: Any) -> Words:
+def _lowest(number: FloatFormat) -> int:
+    """Return the exponent of the smallest number there is."""
+    return 1 - number.bias - number.mantissa_bits
+
+
+def _highest(number: FloatFormat) -> int:
+    """Return the exponent of the largest number."""
+    return (number.max_code >> number.mantissa_bits) - number.bias
+
+
+def _powers(number: FloatFormat, exponents: Any) -> Words:
     """Return two to each of the exponents."""
     biased = np.asarray(exponents) + number.bias
     small = 1 << np.maximum(biased - 1 + number.mantissa_bits, 0)

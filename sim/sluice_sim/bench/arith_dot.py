@@ -95,11 +95,8 @@ class DotBench(ElementwiseBench):
         a[same], b[same] = a[same, :1], b[same, :1]
         return {"a": a, "b": b, "c": rng.choice(special_words(self.target), count)}
 
-    def payloads(self, beat: Any, words: Words, frames: list[int]) -> list[int]:
-        return super().payloads(beat, self.joined(words), frames)
-
     def joined(self, words: Words) -> Any:
-        """Return the words of a row as one, the first in the low bits."""
+        """Return the words of a row as one, the first in the low bits; ``c`` has one in a row."""
         if words.ndim == 1:
             return words
         width = self.source.width

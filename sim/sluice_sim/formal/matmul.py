@@ -36,13 +36,11 @@ def prove_matmul(proof: Proof) -> None:
     fine = ~ruined & ~(vectors.commands.valid & nothing)
 
     waiting = Signal()
-    loaded = Signal(len(weights.left_k.count) * 2 + len(weights.last_k))
+    read = Cat(weights.left_k.count, weights.left_n.count, weights.last_k)
+    loaded = Signal(len(read))
     meant = Cat(vectors.left_k.count, vectors.left_n.count, vectors.now.last_k)
     with m.If(weights.loaded):
-        m.d.sync += [
-            waiting.eq(1),
-            loaded.eq(Cat(weights.left_k.count, weights.left_n.count, weights.last_k)),
-        ]
+        m.d.sync += [waiting.eq(1), loaded.eq(read)]
     with m.Elif(vectors.takes):
         m.d.sync += waiting.eq(0)
     # Said on its own, since it makes the rest easy to prove.
