@@ -40,7 +40,7 @@ endmodule
 """
 
 _INPUT = """
-  reg [{top}:0] {n}_words [0:{last}];
+  reg [{top}:0] {n}_words [0:{end}];
   reg [{top}:0] {n}_payload;
   reg {n}_valid = 0;
   wire {n}_ready;
@@ -123,8 +123,10 @@ def play(
             ports += "".join(f", .{name}__{p}({name}_{p})" for p in ("valid", "ready", "payload"))
             words = inputs.get(name, ())
             if stream.is_input:
+                # An array has at least one word, sent or not.
                 (folder / f"{name}.hex").write_text("\n".join(f"{word:x}" for word in words or [0]))
-                parts.append(_INPUT.format(n=name, top=top, last=len(words) - 1))
+                last = len(words) - 1
+                parts.append(_INPUT.format(n=name, top=top, last=last, end=max(last, 0)))
             else:
                 parts.append(_OUTPUT.format(n=name, top=top))
         (folder / "block.v").write_text(to_verilog(block, "block", technology))

@@ -8,12 +8,11 @@ from amaranth.lib.wiring import In, Out
 
 from sluice.arith.flow import Flow
 from sluice.block import Block
-from sluice.delay import delay
 from sluice.formats import FORMATS, find_format
 from sluice.params import Choice, Int
-from sluice.sparsity.prefix_sum import add_prefix_sums, prefix_steps
-from sluice.sparsity.switches import add_settings, gather, levels
-from sluice.stream import Beat, Pipeline, SkidBuffer, join, run_of, uneven
+from sluice.sparsity.places import add_places, place_steps
+from sluice.sparsity.switches import gather, levels
+from sluice.stream import Beat, Pipeline, SkidBuffer, join, uneven
 
 __all__ = ["Compact"]
 
@@ -88,7 +87,7 @@ class Compact(Block):
         self.stages: int
         number = find_format(self.element)
         self.i_beat, self.flags_beat = Beat(number, self.lanes), Beat(FORMATS["bit"], self.lanes)
-        self.steps = prefix_steps(self.lanes) + 2 + levels(self.lanes)
+        self.steps = place_steps(self.lanes) + levels(self.lanes)
         self.width = number.width
         packed = data.StructLayout(
             {
@@ -130,32 +129,13 @@ class Compact(Block):
         for k, name in enumerate(names):
             setattr(flow, name, Value.cast(i.data[k]))
         flow.last = i.last
-        add_prefix_sums(flow, Value.cast(pipeline.entry.flags.data) & i.keep)
-
-        # Elements that are here. A full beat stays until it is known whether it ends the packet.
-        low = levels(lanes)
-        start = Signal(range(lanes + 1))
-        arrives = delay(m, "arrives", pipeline.entry_valid, flow.latency, reset=True)
-        total = (start + getattr(flow, f"sum_{lanes}"))[: low + 2]
-        over = total[low + 1] | (total[low] & total[:low].any())
-        rest = Cat(total[:low], Mux(over, total[low + 1], total[low]))
-        # Read before the condition, which would hold its registers as well.
-        last = flow.last
-        with m.If(arrives):
-            m.d.sync += start.eq(Mux(last, 0, rest))
-        flow.start, flow.left, flow.over = start, rest, over
-        flow.step()
-
-        add_settings(flow, lanes, flow.start)
-        flow.held = run_of(flow.start, lanes)
-        flow.rest = run_of(flow.left, lanes)
-        flow.step()
-
+        flags = Value.cast(pipeline.entry.flags.data) & i.keep
+        add_places(m, flow, flags, pipeline.entry_valid)
         gather(flow, names)
-        result = pipeline.result
-        m.d.comb += result.words.eq(Cat(getattr(flow, name) for name in names))
-        for name in ("held", "rest", "over", "last"):
-            m.d.comb += result[name].eq(getattr(flow, name))
+        flow.step()
+        words = Cat(getattr(flow, name) for name in names)
+        packed = Cat(words, flow.held, flow.rest, flow.over, flow.last)
+        m.d.comb += Value.cast(pipeline.result).eq(packed)
 
     def _put_together(self, m: Module) -> None:
         """Make beats of what is kept and what comes."""
@@ -163,7 +143,7 @@ class Compact(Block):
         word = come.payload
         m.submodules.output = output = SkidBuffer(shape=self.i_beat)
         wiring.connect(m, output.o, wiring.flipped(self.o))
-        beat, go = output.i.payload, output.i.ready
+        go = output.i.ready
         # What is kept ends a packet. What comes then begins another, and takes its place: it is
         # never more than one beat, and leaves at once only where it ends that packet too.
         whole = Signal()
@@ -171,19 +151,17 @@ class Compact(Block):
         kept = [Signal(self.width, name=f"kept_{k}", reset_less=True) for k in range(self.lanes)]
         full = word.rest | word.over.replicate(self.lanes)
         emits = word.over | word.last
-        m.d.comb += [
-            come.ready.eq(go),
-            output.i.valid.eq(whole | (come.valid & emits)),
-            beat.keep.eq(Mux(whole, keep, full)),
-            beat.last.eq(whole | (word.last & ~word.over)),
-        ]
+        m.d.comb += [come.ready.eq(go), output.i.valid.eq(whole | (come.valid & emits))]
         with m.If(go):
             m.d.sync += [
                 whole.eq(come.valid & word.last & (whole | word.over)),
                 keep.eq(word.rest),
             ]
+        leaves: list[Value] = []
         for k in range(self.lanes):
             comes, held = word.words.word_select(k, self.width), word.held[k]
-            m.d.comb += Value.cast(beat.data[k]).eq(Mux(whole | held, kept[k], comes))
+            leaves.append(Mux(whole | held, kept[k], comes))
             with m.If(go & come.valid & (emits | ~held)):
                 m.d.sync += kept[k].eq(comes)
+        beat = Cat(*leaves, Mux(whole, keep, full), whole | (word.last & ~word.over))
+        m.d.comb += Value.cast(output.i.payload).eq(beat)

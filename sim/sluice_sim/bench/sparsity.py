@@ -5,9 +5,9 @@ from collections.abc import Iterable
 import numpy as np
 
 from sluice_sim.bench.spec import Bench, Scenario, Word, beats
-from sluice_sim.golden.sparsity import compact
+from sluice_sim.golden.sparsity import compact, expand
 
-__all__ = ["CompactBench"]
+__all__ = ["CompactBench", "ExpandBench"]
 
 
 def flags_of(kind: str, rng: np.random.Generator, lanes: int) -> Iterable[np.ndarray]:
@@ -54,3 +54,26 @@ class CompactBench(Bench):
     def latency_pairs(self, inputs: int, outputs: int) -> list[tuple[int, int]]:
         """Return each beat but the first with the one before it, which it lets go."""
         return [(k + 1, k) for k in range(outputs - 1)]
+
+
+class ExpandBench(Bench):
+    """Packets of flags, and of the elements that go there; some have too few of these, or more."""
+
+    def scenario(self, kind: str, rng: np.random.Generator) -> Scenario:
+        block = self.block
+        sent: dict[str, list[Word]] = {"flags": [], "i": []}
+        out: list[int] = []
+        packets = [(flags, int(flags.sum())) for flags in flags_of(kind, rng, block.lanes)]
+        if kind == "extremes":
+            full = 3 * block.lanes
+            for count in (0, 1, full - block.lanes, full - 1, full + 1, full + 3 * block.lanes):
+                # The one behind is whole.
+                packets += [(np.ones(full, int), count), (np.ones(2, int), 2)]
+            packets += [(np.zeros(full, int), 1), (np.ones(0, int), full), (np.ones(1, int), 1)]
+        for flags, count in packets:
+            words = rng.integers(0, 1 << block.width, count, dtype=np.uint64)
+            rows = (("flags", block.flags_beat, flags), ("i", block.i_beat, words))
+            for name, beat, row in rows:
+                sent[name] += [Word(w) for w in beats(beat, row.tolist())]
+            out += beats(block.i_beat, expand(words, flags).tolist())
+        return Scenario(sent, {"o": out}, {"status": int(kind == "extremes")})
