@@ -1,8 +1,19 @@
 """The sparsity blocks of the catalogue."""
 
+from typing import Any
+
 from sluice.entry import DEFAULTS, Entry
 
 __all__ = ["SPARSITY"]
+
+# What is there for each lane must not grow faster than the logarithm of their number.
+_SIZES: dict[str, dict[str, Any]] = {
+    "default": {},
+    "4": {"lanes": 4},
+    "8": {"lanes": 8},
+    "32": {"lanes": 32},
+}
+_MEASURED = (*DEFAULTS, *((size, "ecp5-85k") for size in ("4", "8", "32")))
 
 SPARSITY = (
     Entry(
@@ -13,12 +24,7 @@ SPARSITY = (
         bench="sluice_sim.bench.sparsity:CompactBench",
         proof="sluice_sim.formal.sparsity:prove_compact",
         golden="sluice_sim.golden.sparsity:compact",
-        presets={
-            "default": {},
-            "4": {"lanes": 4},
-            "8": {"lanes": 8},
-            "32": {"lanes": 32},
-        },
+        presets=_SIZES,
         cases=(
             {"element": "bit", "lanes": 2, "stages": 0},
             {"element": "int8", "lanes": 4, "stages": 3},
@@ -26,7 +32,7 @@ SPARSITY = (
         ),
         proofs=tuple({"element": "bit", "lanes": n, "stages": 0} for n in (2, 4)),
         mutants={"element": "int4", "lanes": 4, "stages": 2},
-        measured=(*DEFAULTS, *((size, "ecp5-85k") for size in ("4", "8", "32"))),
+        measured=_MEASURED,
     ),
     Entry(
         "expand",
@@ -36,12 +42,7 @@ SPARSITY = (
         bench="sluice_sim.bench.sparsity:ExpandBench",
         proof="sluice_sim.formal.sparsity:prove_expand",
         golden="sluice_sim.golden.sparsity:expand",
-        presets={
-            "default": {},
-            "4": {"lanes": 4},
-            "8": {"lanes": 8},
-            "32": {"lanes": 32},
-        },
+        presets=_SIZES,
         cases=(
             {"element": "bit", "lanes": 2, "stages": 0},
             {"element": "int8", "lanes": 4, "stages": 3},
@@ -49,6 +50,44 @@ SPARSITY = (
         ),
         proofs=tuple({"element": "int4", "lanes": n, "stages": 0} for n in (2, 4)),
         mutants={"element": "int4", "lanes": 4, "stages": 2},
-        measured=(*DEFAULTS, *((size, "ecp5-85k") for size in ("4", "8", "32"))),
+        measured=_MEASURED,
+    ),
+    Entry(
+        "relu_compress",
+        "sluice.sparsity:ReluCompress",
+        "leave zeros out, without loss: counts, a bitmap, and the other elements",
+        group="sparsity",
+        systems=("I1",),
+        bench="sluice_sim.bench.sparsity:ReluCompressBench",
+        proof="sluice_sim.formal.sparsity:prove_relu_compress",
+        golden="sluice_sim.golden.sparsity:relu_compress",
+        presets=_SIZES,
+        cases=(
+            {"element": "int4", "lanes": 2, "block": 2, "stages": 0},
+            {"element": "int8", "lanes": 4, "block": 32, "stages": 3},
+            {"element": "fp32", "lanes": 8, "block": 64, "stages": 5},
+        ),
+        proofs=({"element": "int4", "lanes": 2, "block": 4, "stages": 0},),
+        mutants={"element": "int4", "lanes": 4, "block": 8, "stages": 2},
+        measured=_MEASURED,
+    ),
+    Entry(
+        "relu_decompress",
+        "sluice.sparsity:ReluDecompress",
+        "put zeros back where a bitmap says",
+        group="sparsity",
+        systems=("I1",),
+        bench="sluice_sim.bench.sparsity:ReluDecompressBench",
+        proof="sluice_sim.formal.sparsity:prove_relu_decompress",
+        golden="sluice_sim.golden.sparsity:relu_decompress",
+        presets=_SIZES,
+        cases=(
+            {"element": "int4", "lanes": 2, "block": 2, "stages": 0, "derivative": True},
+            {"element": "int8", "lanes": 4, "block": 32, "stages": 3},
+            {"element": "fp32", "lanes": 8, "block": 64, "stages": 5, "derivative": True},
+        ),
+        proofs=({"element": "int4", "lanes": 2, "block": 4, "stages": 0},),
+        mutants={"element": "int4", "lanes": 4, "block": 8, "stages": 2, "derivative": True},
+        measured=_MEASURED,
     ),
 )

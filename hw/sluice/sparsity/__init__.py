@@ -2,5 +2,7 @@
 
 from sluice.sparsity.compact import Compact
 from sluice.sparsity.expand import Expand
+from sluice.sparsity.relu_compress import ReluCompress
+from sluice.sparsity.relu_decompress import ReluDecompress
 
-__all__ = ["Compact", "Expand"]
+__all__ = ["Compact", "Expand", "ReluCompress", "ReluDecompress"]

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from amaranth import Cat, Module, Mux, Signal, Value
+from amaranth import Module, Value
 from amaranth.lib import data, stream, wiring
 from amaranth.lib.wiring import In, Out
 
@@ -10,8 +10,7 @@ from sluice.arith.flow import Flow
 from sluice.block import Block
 from sluice.formats import FORMATS, find_format
 from sluice.params import Choice, Int
-from sluice.sparsity.places import add_places, place_steps
-from sluice.sparsity.switches import gather, levels
+from sluice.sparsity.packing import add_packing, packed_layout, packing_steps, put_together
 from sluice.stream import Beat, Pipeline, SkidBuffer, join, uneven
 
 __all__ = ["Compact"]
@@ -87,18 +86,13 @@ class Compact(Block):
         self.stages: int
         number = find_format(self.element)
         self.i_beat, self.flags_beat = Beat(number, self.lanes), Beat(FORMATS["bit"], self.lanes)
-        self.steps = place_steps(self.lanes) + levels(self.lanes)
+        self.steps = packing_steps(self.lanes)
         self.width = number.width
-        packed = data.StructLayout(
-            {
-                "words": self.i_beat.data_bits,
-                **dict.fromkeys(("held", "rest"), self.lanes),
-                **dict.fromkeys(("over", "last"), 1),
-            }
-        )
         joined = data.StructLayout({"i": self.i_beat, "flags": self.flags_beat})
         self.pipeline = Pipeline(
-            i_shape=joined, o_shape=packed, stages=min(self.stages, self.steps)
+            i_shape=joined,
+            o_shape=packed_layout(self.i_beat),
+            stages=min(self.stages, self.steps),
         )
         self.latency = self.pipeline.latency + SkidBuffer.latency
         super().__init__(
@@ -116,52 +110,12 @@ class Compact(Block):
         join(m, {"i": self.i, "flags": self.flags}, pipeline.i)
         with m.If(pipeline.entry_valid & uneven(pipeline.entry.i, pipeline.entry.flags)):
             m.d.sync += self.status.uneven.eq(1)
-        self._place(m)
-        self._put_together(m)
-        return m
-
-    def _place(self, m: Module) -> None:
-        """Bring the elements that stay to their lanes."""
-        lanes, pipeline = self.lanes, self.pipeline
-        i = pipeline.entry.i
         flow: Any = Flow(m, steps=self.steps, stages=pipeline.stages)
-        names = [f"word_{k}" for k in range(lanes)]
-        for k, name in enumerate(names):
-            setattr(flow, name, Value.cast(i.data[k]))
+        i = pipeline.entry.i
         flow.last = i.last
+        words = [Value.cast(word).as_unsigned() for word in i.data]
         flags = Value.cast(pipeline.entry.flags.data) & i.keep
-        add_places(m, flow, flags, pipeline.entry_valid)
-        gather(flow, names)
-        flow.step()
-        words = Cat(getattr(flow, name) for name in names)
-        packed = Cat(words, flow.held, flow.rest, flow.over, flow.last)
+        packed = add_packing(m, flow, words, flags, pipeline.entry_valid)
         m.d.comb += Value.cast(pipeline.result).eq(packed)
-
-    def _put_together(self, m: Module) -> None:
-        """Make beats of what is kept and what comes."""
-        come = self.pipeline.o
-        word = come.payload
-        m.submodules.output = output = SkidBuffer(shape=self.i_beat)
-        wiring.connect(m, output.o, wiring.flipped(self.o))
-        go = output.i.ready
-        # What is kept ends a packet. What comes then begins another, and takes its place: it is
-        # never more than one beat, and leaves at once only where it ends that packet too.
-        whole = Signal()
-        keep = Signal(self.lanes, reset_less=True)
-        kept = [Signal(self.width, name=f"kept_{k}", reset_less=True) for k in range(self.lanes)]
-        full = word.rest | word.over.replicate(self.lanes)
-        emits = word.over | word.last
-        m.d.comb += [come.ready.eq(go), output.i.valid.eq(whole | (come.valid & emits))]
-        with m.If(go):
-            m.d.sync += [
-                whole.eq(come.valid & word.last & (whole | word.over)),
-                keep.eq(word.rest),
-            ]
-        leaves: list[Value] = []
-        for k in range(self.lanes):
-            comes, held = word.words.word_select(k, self.width), word.held[k]
-            leaves.append(Mux(whole | held, kept[k], comes))
-            with m.If(go & come.valid & (emits | ~held)):
-                m.d.sync += kept[k].eq(comes)
-        beat = Cat(*leaves, Mux(whole, keep, full), whole | (word.last & ~word.over))
-        m.d.comb += Value.cast(output.i.payload).eq(beat)
+        put_together(m, pipeline.o, wiring.flipped(self.o))
+        return m

@@ -33,7 +33,8 @@ class Expand(Block):
     Members
     -------
     flags : In(stream.Signature(Beat(bit, lanes)))
-        Which elements of the result are of ``i``.
+        Which elements of the result are of ``i``. One that is set beyond ``keep`` takes an element
+        of ``i`` too, which is dropped.
     i : In(stream.Signature(Beat(element, lanes)))
         One packet for each of ``flags``, with an element for each that is set: full beats but for
         the last one, which is empty where no flag is set.
@@ -138,7 +139,7 @@ class Expand(Block):
         flow: Any = Flow(m, steps=self.steps[0], stages=pipeline.stages)
         given = pipeline.entry
         flow.flags, flow.last = Value.cast(given), given.last
-        add_places(m, flow, Value.cast(given.data) & given.keep, pipeline.entry_valid)
+        add_places(m, flow, Value.cast(given.data), pipeline.entry_valid)
         crosses = [getattr(flow, f"cross_{s}") for s in range(levels(self.lanes))]
         placed = Cat(flow.flags, *crosses, flow.held, flow.rest, flow.over)
         m.d.comb += Value.cast(pipeline.result).eq(placed)
@@ -192,7 +193,7 @@ class Expand(Block):
         given, result = pipeline.entry, pipeline.result
         flow: Any = Flow(m, steps=self.steps[1], stages=pipeline.stages)
         names = [f"word_{k}" for k in range(self.lanes)]
-        flow.flags = Value.cast(given.flags.data) & given.flags.keep
+        flow.flags = Value.cast(given.flags.data)
         flow.frame = Cat(given.flags.keep, given.flags.last)
         for s in range(levels(self.lanes)):
             setattr(flow, f"cross_{s}", given.crosses[s])

@@ -1,13 +1,14 @@
 """Benches of the blocks that leave out what is zero."""
 
 from collections.abc import Iterable
+from typing import Any
 
 import numpy as np
 
 from sluice_sim.bench.spec import Bench, Scenario, Word, beats
-from sluice_sim.golden.sparsity import compact, expand
+from sluice_sim.golden.sparsity import compact, expand, relu_compress, relu_decompress
 
-__all__ = ["CompactBench", "ExpandBench"]
+__all__ = ["CompactBench", "ExpandBench", "ReluCompressBench", "ReluDecompressBench"]
 
 
 def flags_of(kind: str, rng: np.random.Generator, lanes: int) -> Iterable[np.ndarray]:
@@ -70,6 +71,12 @@ class ExpandBench(Bench):
                 # The one behind is whole.
                 packets += [(np.ones(full, int), count), (np.ones(2, int), 2)]
             packets += [(np.zeros(full, int), 1), (np.ones(0, int), full), (np.ones(1, int), 1)]
+            # All lanes have a flag, and one is kept.
+            words = rng.integers(0, 1 << block.width, block.lanes, dtype=np.uint64).tolist()
+            (full_beat,) = beats(block.flags_beat, [1] * block.lanes)
+            sent["flags"].append(Word(full_beat & ~(((1 << block.lanes) - 2) << block.lanes)))
+            sent["i"] += [Word(w) for w in beats(block.i_beat, words)]
+            out += beats(block.i_beat, words[:1])
         for flags, count in packets:
             words = rng.integers(0, 1 << block.width, count, dtype=np.uint64)
             rows = (("flags", block.flags_beat, flags), ("i", block.i_beat, words))
@@ -77,3 +84,100 @@ class ExpandBench(Bench):
                 sent[name] += [Word(w) for w in beats(beat, row.tolist())]
             out += beats(block.i_beat, expand(words, flags).tolist())
         return Scenario(sent, {"o": out}, {"status": int(kind == "extremes")})
+
+
+def tensors_of(kind: str, rng: np.random.Generator, block: Any) -> Iterable[np.ndarray]:
+    """Yield packets for blocks of ``block.block`` elements, some at the border to raw ones."""
+    for flags in flags_of(kind, rng, block.lanes):
+        yield np.where(flags, rng.integers(1, 1 << block.width, flags.size, dtype=np.uint64), 0)
+    size, width = block.block, block.width
+    if kind == "random":
+        for length in rng.integers(0, 3 * size, 6, endpoint=True).tolist():
+            density = np.repeat(rng.choice([0, 0.5, 0.9, 1], 3), size)[:length]
+            full = rng.integers(1, 1 << width, length, dtype=np.uint64)
+            yield np.where(rng.random(length) < density, full, 0)
+    if kind == "extremes":
+        # The only bit that is set is the first one, or the last, as that of a negative zero.
+        for bit in (0, width - 1):
+            yield np.full(size, 1 << bit, np.uint64)
+        for length in (size, size - block.lanes, size - 1, size + 1):
+            for zeros in range(length // width - 1, length // width + 3):
+                if 0 <= zeros <= length:
+                    found = np.ones(length, np.uint64)
+                    found[rng.permutation(length)[:zeros]] = 0
+                    # A block of another kind behind, and before.
+                    yield np.concatenate([found, np.zeros(size, np.uint64)][: 1 + (length == size)])
+                    yield np.concatenate([np.zeros(size, np.uint64), found])
+
+
+class ReluCompressBench(Bench):
+    """Tensors of all densities, in blocks of both kinds."""
+
+    quiet = 200
+
+    def scenario(self, kind: str, rng: np.random.Generator) -> Scenario:
+        block = self.block
+        sent: list[Word] = []
+        out: dict[str, list[int]] = {"o": [], "bitmap": [], "counts": []}
+        for words in tensors_of(kind, rng, block):
+            sent += [Word(w) for w in beats(block.i_beat, words.tolist())]
+            found = relu_compress(words, block=block.block, width=block.width)
+            shapes = (block.i_beat, block.bits_beat, block.counts_beat)
+            for name, beat, row in zip(out, shapes, found, strict=True):
+                out[name] += beats(beat, row.tolist())
+        return Scenario({"i": sent}, out)
+
+    def latency_pairs(self, inputs: int, outputs: int) -> list[tuple[int, int]]:
+        """Return the last beat of the first block, and the first one that leaves."""
+        return [(self.block.beats - 1, 0)]
+
+
+class ReluDecompressBench(Bench):
+    """Tensors as they were compressed, some of them cut out of a longer one, some broken."""
+
+    def scenario(self, kind: str, rng: np.random.Generator) -> Scenario:
+        block = self.block
+        sent: dict[str, list[Word]] = {"counts": [], "bitmap": [], "i": []}
+        out: dict[str, list[int]] = {"o": []}
+        if block.derivative:
+            out["bits"] = []
+
+        def add(stored: Any, bits: Any, counts: Any, found: Any, skip: int = 0) -> None:
+            before = rng.integers(0, 1 << block.width, skip, dtype=np.uint64).tolist()
+            for name, beat, row in (
+                ("counts", block.counts_beat, counts),
+                ("bitmap", block.bits_beat, bits),
+                ("i", block.i_beat, [*before, *stored]),
+            ):
+                config = skip if name == "counts" else None
+                sent[name] += [Word(w, config) for w in beats(beat, [int(x) for x in row])]
+            out["o"] += beats(block.i_beat, [int(x) for x in found])
+            if block.derivative:
+                out["bits"] += beats(block.bits_beat, [int(x != 0) for x in found])
+
+        for words in tensors_of(kind, rng, block):
+            stored, bits, counts = relu_compress(words, block=block.block, width=block.width)
+            assert (relu_decompress(stored, bits, counts, block=block.block) == words).all()
+            skip = 0 if kind == "rate" else int(rng.integers(0, block.lanes))
+            add(stored, bits, counts, words, skip)
+        if kind == "extremes":
+            size = block.block
+            ones, zeros = np.ones(size, int), np.zeros(size, int)
+            # Bits beyond those of the blocks are dropped, and missing ones are zeros.
+            add([1] * size, [*ones, *ones], [size], ones)
+            add([1] * size, [*ones, 1], [1 << 15 | size], ones)
+            add([1] * size, ones, [size, 0, 0], [*ones, *zeros, *zeros])
+            add([1] * size, [], [0, 1 << 15 | size], [*zeros, *ones])
+            # Elements beyond those of the blocks are dropped as well.
+            add([1] * (size + 1), ones, [size], ones)
+            add([1] * (size - 1), [], [1 << 15 | size], [*ones[1:], 0])
+            if size > block.lanes:
+                # A bitmap that ends within a block ends it.
+                short = ones[: block.lanes]
+                add(short, short, [size, 1 << 15 | 1], [*short, 0])
+            add([3], [], [1 << 15 | 1], [3])
+        return Scenario(sent, out, {"status": 3 * int(kind == "extremes")})
+
+    def latency_pairs(self, inputs: int, outputs: int) -> list[tuple[int, int]]:
+        """Return the first entry of the table, whose block is raw, and the first beat of it."""
+        return [(0, 0)]

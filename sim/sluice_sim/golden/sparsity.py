@@ -3,7 +3,7 @@
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-__all__ = ["compact", "expand"]
+__all__ = ["compact", "expand", "relu_compress", "relu_decompress"]
 
 
 def compact(words: ArrayLike, flags: ArrayLike) -> NDArray[np.uint64]:
@@ -39,3 +39,57 @@ def expand(words: ArrayLike, flags: ArrayLike) -> NDArray[np.uint64]:
     places = np.flatnonzero(chosen)[: a.size]
     found[places] = a[: places.size]
     return found
+
+
+def relu_compress(
+    words: ArrayLike, *, block: int, width: int
+) -> tuple[NDArray[np.uint64], NDArray[np.bool_], NDArray[np.uint64]]:
+    """Return the elements that are stored, the bits of the bitmap, and the table of counts.
+
+    Parameters
+    ----------
+    words : array of integers, shape ``(n,)``
+        Bit patterns; 0 is left out.
+    block : int
+        Elements per block.
+    width : int, bits
+        Of an element.
+
+    Returns
+    -------
+    stored : array, shape ``(k,)``
+    bits : array, shape ``(block * b,)``, or fewer where the last block is short
+        Of the ``b`` blocks that are not raw.
+    counts : array, shape ``(ceil(n / block),)``
+        In each how many elements are stored, and ``1 << 15`` if all are, and no bit.
+    """
+    a = np.asarray(words, np.uint64)
+    stored, bits, counts = [a[:0]], [np.zeros(0, bool)], []
+    for k in range(0, a.size, block):
+        part = a[k : k + block]
+        there = part != 0
+        if (part.size - there.sum()) * width < part.size:
+            stored.append(part)
+            counts.append(1 << 15 | part.size)
+        else:
+            stored.append(part[there])
+            bits.append(there)
+            counts.append(int(there.sum()))
+    return np.concatenate(stored), np.concatenate(bits), np.array(counts, np.uint64)
+
+
+def relu_decompress(
+    stored: ArrayLike, bits: ArrayLike, counts: ArrayLike, *, block: int
+) -> NDArray[np.uint64]:
+    """Return the array that :func:`relu_compress` made these of."""
+    a, flags = np.asarray(stored, np.uint64), np.asarray(bits, bool)
+    parts = [a[:0]]
+    for entry in np.asarray(counts, np.uint64).tolist():
+        count = entry & (1 << 15) - 1
+        if entry >> 15:
+            parts.append(a[:count])
+        else:
+            parts.append(expand(a[:count], flags[:block]))
+            flags = flags[block:]
+        a = a[count:]
+    return np.concatenate(parts)
