@@ -32,7 +32,6 @@ SPARSITY = (
         ),
         proofs=tuple({"element": "bit", "lanes": n, "stages": 0} for n in (2, 4)),
         mutants={"element": "int4", "lanes": 4, "stages": 2},
-        measured=_MEASURED,
     ),
     Entry(
         "expand",
@@ -50,7 +49,6 @@ SPARSITY = (
         ),
         proofs=tuple({"element": "int4", "lanes": n, "stages": 0} for n in (2, 4)),
         mutants={"element": "int4", "lanes": 4, "stages": 2},
-        measured=_MEASURED,
     ),
     Entry(
         "relu_compress",

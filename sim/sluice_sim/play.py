@@ -92,6 +92,7 @@ def play(
     *,
     limit: int,
     technology: Technology = GENERIC,
+    settings: Mapping[str, int] | None = None,
 ) -> Played:
     """Send payloads without a pause, and take what comes without one.
 
@@ -101,6 +102,8 @@ def play(
     outputs : mapping of stream to count
         Payloads after which all is done.
     limit : int, cycles
+    settings : mapping of input port to value
+        Of those that are no streams; zero by default.
 
     Raises
     ------
@@ -111,7 +114,8 @@ def play(
     """
     streams = {s.name: s for s in streams_of(block)}
     ports = "".join(
-        f", .{port.name}(0)"
+        # A name may be a keyword of Verilog, such as config.
+        f", .\\{port.name} ({(settings or {}).get(port.name, 0)})"
         for port in ports_of(block)
         if port.is_input and port.name.partition("__")[0] not in streams
     )

@@ -73,9 +73,8 @@ class ReluCompress(Block):
     A block waits in memory until it is known how many elements it has. ``n`` elements of ``w``
     bits, of which ``z`` are zeros, are raw where ``z * w < n``.
 
-    Method: zero-value compression with counts, bitmap and packed data, as published for
-    activations in the training of neural networks; see :doc:`/sparsity`. Golden model:
-    :func:`sluice_sim.golden.sparsity.relu_compress`.
+    Method: US11362670 (counts per block, bitmap, prefix sum of the counts, packed elements); raw
+    blocks are added to it. Golden model: :func:`sluice_sim.golden.sparsity.relu_compress`.
 
     Raises
     ------
