@@ -88,4 +88,23 @@ SPARSITY = (
         mutants={"element": "int4", "lanes": 4, "block": 8, "stages": 2, "derivative": True},
         measured=_MEASURED,
     ),
+    Entry(
+        "prune",
+        "sluice.sparsity:Prune",
+        "set to zero what is small, or not among the largest of its group",
+        group="sparsity",
+        systems=("A2", "B10"),
+        bench="sluice_sim.bench.sparsity:PruneBench",
+        proof="sluice_sim.formal.sparsity:prove_prune",
+        golden="sluice_sim.golden.sparsity:prune",
+        presets={"default": {}, "4:16": {"group": 16}},
+        cases=(
+            {"element": "int4", "lanes": 2, "group": 1, "stages": 0},
+            {"element": "int8", "lanes": 8, "group": 8, "stages": 1},
+            {"element": "uint8", "lanes": 4, "group": 2, "stages": 3},
+            {"element": "fp8_e5m2", "lanes": 16, "group": 16, "stages": 2},
+        ),
+        proofs=({"element": "int4", "lanes": 2, "group": 2, "stages": 1},),
+        mutants={"element": "int4", "lanes": 4, "group": 4, "stages": 2},
+    ),
 )

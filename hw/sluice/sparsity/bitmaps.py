@@ -5,9 +5,9 @@ from typing import Any
 from amaranth import Cat, Module, Mux, Signal, Value
 from amaranth.lib import wiring
 
-from sluice.stream import SkidBuffer
+from sluice.stream import Fork, SkidBuffer
 
-__all__ = ["hold_back"]
+__all__ = ["hold_back", "show_bits"]
 
 
 def hold_back(m: Module, come: Any, bits: Any, without: Value, o: Any) -> None:
@@ -38,3 +38,19 @@ def hold_back(m: Module, come: Any, bits: Any, without: Value, o: Any) -> None:
         with m.Elif(last & ~held):
             m.d.sync += kept.eq(0)
         m.d.sync += [full.eq(has | last | held), ends.eq(Mux(has | last, last, 0))]
+
+
+def show_bits(m: Module, come: Any, bits: Value, *, o: Any, bits_o: Any) -> None:
+    """Pass the beats of ``come`` on to ``o``, and to ``bits_o`` a bit for each of their lanes.
+
+    ``bits`` hold as long as the beat is offered. Either output may take a beat before the other.
+    """
+    m.submodules.shown = fork = Fork(shape=come.payload.shape(), outputs=2)
+    wiring.connect(m, come, fork.i)
+    wiring.connect(m, fork.o[0], o)
+    copy = fork.o[1]
+    m.d.comb += [
+        bits_o.valid.eq(copy.valid),
+        copy.ready.eq(bits_o.ready),
+        Value.cast(bits_o.payload).eq(Cat(bits, copy.payload.keep, copy.payload.last)),
+    ]

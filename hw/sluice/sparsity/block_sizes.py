@@ -59,6 +59,8 @@ class BlockSizes(wiring.Component):
     bits: Any
     done: Signal
     o: Any
+    # One that is made only to be asked for its latency is no mistake.
+    _MustUse__silence = True
 
     def __init__(self, *, lanes: int, block: int, width: int):
         self.lanes, self.block, self.width = lanes, block, width

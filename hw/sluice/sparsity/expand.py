@@ -112,8 +112,9 @@ class Expand(Block):
             i_shape=data.StructLayout(window), o_shape=self.i_beat, stages=stages - before
         )
         self.latency = self.places.latency + self.elements.latency
-        # In this cycle.
-        self.mismatch = Signal()
+        # Flags meet elements, and what of these, by lane, is missing or too many; the last bit says
+        # that there are more to come.
+        self.moves, self.wrong = Signal(), Signal(self.lanes + 1)
         super().__init__(
             {
                 "flags": In(stream.Signature(self.flags_beat)),
@@ -153,7 +154,7 @@ class Expand(Block):
         first = Signal(init=1)
         kept: Any = Signal(data.ArrayLayout(self.width, self.lanes), reset_less=True)
         keep, ended = Signal(self.lanes, reset_less=True), Signal(reset_less=True)
-        takes, meets, moves = Signal(), Signal(), Signal()
+        takes, meets, moves = Signal(), Signal(), self.moves
         m.d.comb += [
             takes.eq(first | (word.over & ~ended)),
             meets.eq(come.valid & ~drops & (~takes | self.i.valid)),
@@ -176,9 +177,11 @@ class Expand(Block):
             ends.eq(Mux(takes, i.last, ended)),
         ]
         last = word.flags.last
-        more = ~ends | (reached & ~word.rest).any()
-        m.d.comb += self.mismatch.eq(moves & ((word.rest & ~reached).any() | (last & more)))
-        with m.If(self.mismatch):
+        extra = reached & ~word.rest & last.replicate(self.lanes)
+        m.d.comb += self.wrong.eq(Cat((word.rest & ~reached) | extra, last & ~ends))
+        moved, was_wrong = Signal(), Signal(self.lanes + 1, reset_less=True)
+        m.d.sync += [moved.eq(moves), was_wrong.eq(self.wrong)]
+        with m.If(moved & was_wrong.any()):
             m.d.sync += self.status.mismatch.eq(1)
         with m.If(moves):
             m.d.sync += [first.eq(last), keep.eq(reached), ended.eq(ends), drops.eq(last & ~ends)]

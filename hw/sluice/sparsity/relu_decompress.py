@@ -9,9 +9,10 @@ from amaranth.lib.wiring import In, Out
 from sluice.block import Block
 from sluice.formats import FORMATS, find_format
 from sluice.params import Choice, Flag, Int
+from sluice.sparsity.bitmaps import show_bits
 from sluice.sparsity.expand import Expand
 from sluice.sparsity.relu_compress import BLOCK, ELEMENTS
-from sluice.stream import Beat, Fork, SkidBuffer, run_of, sample_settings
+from sluice.stream import Beat, SkidBuffer, run_of, sample_settings
 
 __all__ = ["ReluDecompress"]
 
@@ -134,77 +135,101 @@ class ReluDecompress(Block):
         self._leave(m)
         return m
 
+    def _decode(self, m: Module) -> Any:
+        """Return the stream of entries of the table, with all that can be known of each ahead."""
+        low = self.lanes.bit_length() - 1
+        decoded = data.StructLayout(
+            {
+                "whole": 1,
+                "last": 1,
+                "final": 15 - low,
+                "single": 1,
+                "run": self.lanes,
+                "skips": 1,
+                "skip": self.lanes,
+            }
+        )
+        m.submodules.table = table = SkidBuffer(shape=decoded)
+        counts, to = self.counts.payload, table.i.payload
+        word = Value.cast(counts.data)
+        skip = sample_settings(m, self.config, self.counts).skip
+        whole, count = Signal(), Signal(15)
+        m.d.comb += [
+            # An empty packet has no entry, and its bitmap no bits.
+            whole.eq(word[-1] | ~counts.keep),
+            count.eq(Mux(counts.keep, word[:-1], 0)),
+            to.whole.eq(whole),
+            to.last.eq(counts.last),
+            to.final.eq(Mux(whole, Mux(count.any(), (count - 1)[low:15], 0), self.beats - 1)),
+            to.single.eq(Mux(whole, count <= self.lanes, self.beats == 1)),
+            to.run.eq(
+                run_of(count[:low], self.lanes)
+                | (~count[:low].any() & count.any()).replicate(self.lanes)
+            ),
+            to.skips.eq(skip.any()),
+            to.skip.eq(run_of(skip, self.lanes)),
+            table.i.valid.eq(self.counts.valid),
+            self.counts.ready.eq(table.i.ready),
+        ]
+        return table.o
+
     def _choose(self, m: Module) -> None:
         """Make a beat of flags of a beat of bits, or of the count of a raw block."""
         lanes = self.lanes
-        entry = {"counts": self.counts_beat, "skip": range(lanes)}
-        m.submodules.table = table = SkidBuffer(shape=data.StructLayout(entry))
+        table = self._decode(m)
         m.submodules.bitmap = given = SkidBuffer(shape=self.bits_beat)
         m.submodules.flags = flags = SkidBuffer(shape=self.bits_beat)
         wiring.connect(m, wiring.flipped(self.bitmap), given.i)
         wiring.connect(m, flags.o, self.expand.flags)
-        m.d.comb += [
-            table.i.valid.eq(self.counts.valid),
-            self.counts.ready.eq(table.i.ready),
-            table.i.payload.counts.eq(self.counts.payload),
-            table.i.payload.skip.eq(sample_settings(m, self.config, self.counts).skip),
-        ]
-        now, bits = table.o.payload, given.o.payload
-        counts: Any = now.counts
-        word = Value.cast(counts.data)
-        # An empty packet has no entry, and its bitmap no bits.
-        whole = word[-1] | ~counts.keep
-        count = Mux(counts.keep, word[:-1], Const(0, 15))
-        low = lanes.bit_length() - 1
-        part, index = count[:low], Signal(15 - low)
-        following = Signal(15 - low)
-        m.d.comb += following.eq(index + 1)
+        now, bits = table.payload, given.o.payload
 
         # `skips` gives a beat that keeps nothing and takes the elements to skip; `spent` says that
         # the packet of the bitmap has ended; the rest of one that has not is dropped by `drains`.
         begun, spent, drains = Signal(), Signal(), Signal()
         skips, empty, uses, ends, go = Signal(), Signal(), Signal(), Signal(), Signal()
-        fits = index == count[low:]
+        # Of a block: the number of this beat, and whether it is the last one, known a cycle ahead.
+        index, first, closes = Signal(len(now.final)), Signal(init=1), Signal()
+        regular = Mux(first, now.single, closes)
         m.d.comb += [
-            skips.eq(~begun & now.skip.any()),
+            skips.eq(~begun & now.skips),
             empty.eq(given.o.valid & ~bits.keep[0] & ~spent),
-            uses.eq(~whole & ~spent & ~skips),
-            flags.i.valid.eq(table.o.valid & ~drains & (~uses | (given.o.valid & bits.keep[0]))),
+            uses.eq(~now.whole & ~spent & ~skips),
+            flags.i.valid.eq(table.valid & ~drains & (~uses | (given.o.valid & bits.keep[0]))),
             go.eq(flags.i.valid & flags.i.ready),
-            ends.eq(index == self.beats - 1),
-            given.o.ready.eq(drains | empty | (table.o.valid & uses & flags.i.ready)),
+            ends.eq(~skips & (regular | (uses & bits.last))),
+            given.o.ready.eq(drains | empty | (table.valid & uses & flags.i.ready)),
+            table.ready.eq(go & ends),
         ]
-        with m.If(whole):
-            m.d.comb += ends.eq(fits | ((following == count[low:]) & ~part.any()))
-        with m.Elif(~spent & bits.last):
-            m.d.comb += ends.eq(1)
-        keep, marks, last = Signal(lanes), Signal(lanes), Signal()
-        m.d.comb += [keep.eq(bits.keep), marks.eq(bits.data), last.eq(ends & counts.last)]
-        with m.If(whole):
-            run = Mux(fits, run_of(part, lanes), Const(-1, lanes))
+        keep, marks = Signal(lanes), Signal(lanes)
+        with m.If(skips):
+            m.d.comb += marks.eq(now.skip)
+        with m.Elif(now.whole):
+            run = Mux(regular, now.run, Const(-1, lanes))
             m.d.comb += [keep.eq(run), marks.eq(run)]
         with m.Elif(spent):
-            m.d.comb += [keep.eq(~Const(0, lanes)), marks.eq(0)]
-        with m.If(skips):
-            m.d.comb += [keep.eq(0), marks.eq(run_of(now.skip, lanes)), last.eq(0)]
+            m.d.comb += keep.eq(~Const(0, lanes))
+        with m.Else():
+            m.d.comb += [keep.eq(bits.keep), marks.eq(bits.data)]
+        last, took, closed = Signal(), Signal(), Signal()
         m.d.comb += [
+            last.eq(ends & now.last),
             Value.cast(flags.i.payload).eq(Cat(marks, keep, last)),
-            table.o.ready.eq(go & ends & ~skips),
-        ]
-
-        took, closed = Signal(), Signal()
-        m.d.comb += [
             took.eq(given.o.valid & given.o.ready),
             closed.eq(spent | (took & bits.last)),
         ]
         with m.If(took & bits.last):
             m.d.sync += [spent.eq(~drains), drains.eq(0)]
         with m.If(go):
-            m.d.sync += [begun.eq(~last), index.eq(Mux(ends | skips, 0, following))]
+            m.d.sync += [begun.eq(~last), first.eq(ends | skips)]
+            m.d.sync += [
+                index.eq(Mux(first, 2, index + 1)),
+                closes.eq(Mux(first, 1, index) == now.final),
+            ]
             with m.If(last):
                 m.d.sync += [spent.eq(0), drains.eq(~closed)]
-        missing = uses & bits.last & (index != self.beats - 1) & ~counts.last
-        with m.If((drains & took & bits.keep[0]) | (go & ((~whole & spent & ~skips) | missing))):
+        missing = uses & bits.last & ~regular & ~now.last
+        unwanted = drains & took & bits.keep[0]
+        with m.If(unwanted | (go & ((~now.whole & spent & ~skips) | missing))):
             m.d.sync += self.status.bitmap.eq(1)
 
     def _leave(self, m: Module) -> None:
@@ -218,17 +243,9 @@ class ReluDecompress(Block):
             come.ready.eq(shown.ready | drop),
             shown.payload.eq(beat),
         ]
-        if not self.derivative:
+        if self.derivative:
+            words: Any = shown.payload
+            bits = Cat(Value.cast(word).any() for word in words.data)
+            show_bits(m, shown, bits, o=wiring.flipped(self.o), bits_o=self.bits)
+        else:
             wiring.connect(m, shown, wiring.flipped(self.o))
-            return
-        m.submodules.fork = fork = Fork(shape=self.i_beat, outputs=2)
-        wiring.connect(m, shown, fork.i)
-        wiring.connect(m, fork.o[0], wiring.flipped(self.o))
-        copy = fork.o[1]
-        words: Any = copy.payload
-        set_bits = Cat(Value.cast(word).any() for word in words.data)
-        m.d.comb += [
-            self.bits.valid.eq(copy.valid),
-            copy.ready.eq(self.bits.ready),
-            Value.cast(self.bits.payload).eq(Cat(set_bits, words.keep, words.last)),
-        ]

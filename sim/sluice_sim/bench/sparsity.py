@@ -5,10 +5,13 @@ from typing import Any
 
 import numpy as np
 
+from sluice.formats import Fixed, Float
+from sluice.registers import pack_fields
+from sluice.sparsity import magnitude_bits
 from sluice_sim.bench.spec import Bench, Scenario, Word, beats
-from sluice_sim.golden.sparsity import compact, expand, relu_compress, relu_decompress
+from sluice_sim.golden.sparsity import compact, expand, prune, relu_compress, relu_decompress
 
-__all__ = ["CompactBench", "ExpandBench", "ReluCompressBench", "ReluDecompressBench"]
+__all__ = ["CompactBench", "ExpandBench", "PruneBench", "ReluCompressBench", "ReluDecompressBench"]
 
 
 def flags_of(kind: str, rng: np.random.Generator, lanes: int) -> Iterable[np.ndarray]:
@@ -137,7 +140,9 @@ class ReluDecompressBench(Bench):
 
     def scenario(self, kind: str, rng: np.random.Generator) -> Scenario:
         block = self.block
-        sent: dict[str, list[Word]] = {"counts": [], "bitmap": [], "i": []}
+        # The first one is timed, and settings go with it.
+        names = ("bitmap", "counts", "i") if kind == "rate" else ("counts", "bitmap", "i")
+        sent: dict[str, list[Word]] = {name: [] for name in names}
         out: dict[str, list[int]] = {"o": []}
         if block.derivative:
             out["bits"] = []
@@ -149,13 +154,15 @@ class ReluDecompressBench(Bench):
                 ("bitmap", block.bits_beat, bits),
                 ("i", block.i_beat, [*before, *stored]),
             ):
-                config = skip if name == "counts" else None
+                config = skip if name == names[0] else None
                 sent[name] += [Word(w, config) for w in beats(beat, [int(x) for x in row])]
             out["o"] += beats(block.i_beat, [int(x) for x in found])
             if block.derivative:
                 out["bits"] += beats(block.bits_beat, [int(x != 0) for x in found])
 
         for words in tensors_of(kind, rng, block):
+            if kind == "rate":
+                words[::2] = 0
             stored, bits, counts = relu_compress(words, block=block.block, width=block.width)
             assert (relu_decompress(stored, bits, counts, block=block.block) == words).all()
             skip = 0 if kind == "rate" else int(rng.integers(0, block.lanes))
@@ -178,6 +185,43 @@ class ReluDecompressBench(Bench):
             add([3], [], [1 << 15 | 1], [3])
         return Scenario(sent, out, {"status": 3 * int(kind == "extremes")})
 
-    def latency_pairs(self, inputs: int, outputs: int) -> list[tuple[int, int]]:
-        """Return the first entry of the table, whose block is raw, and the first beat of it."""
-        return [(0, 0)]
+
+class PruneBench(Bench):
+    """Packets with equal elements among them, and every threshold and number to keep."""
+
+    def scenario(self, kind: str, rng: np.random.Generator) -> Scenario:
+        block = self.block
+        number, group, width = block.number, block.group, block.width
+        layout = block.config.shape()
+        sent: list[Word] = []
+        out: dict[str, list[int]] = {"o": [], "bits": []}
+        top = (1 << magnitude_bits(number)) - 1
+        # The most negative integer, zeros, NaN and infinities, and what is next to them.
+        ends = [x & (1 << width) - 1 for x in (0, 1, -1, 1 << width - 1, (1 << width - 1) - 1)]
+        for length in rng.integers(0, 5 * block.lanes, 40, endpoint=True).tolist():
+            words = rng.integers(0, 1 << width, length, dtype=np.uint64)
+            threshold, most = int(rng.integers(0, top)), int(rng.integers(0, group, endpoint=True))
+            if kind == "rate":
+                words = rng.integers(0, 1 << width, 40 * block.lanes, dtype=np.uint64)
+            elif kind == "extremes" or rng.random() < 0.5:
+                # Few kinds of them, so that many are equal.
+                words = rng.choice(np.array(ends, np.uint64), length)
+                threshold = int(rng.choice([0, 1, top, top - 1, top // 2 + 1]))
+            if rng.random() < 0.5:
+                threshold = 0
+            kept = prune(
+                words,
+                threshold=threshold,
+                most=most,
+                group=group,
+                width=width,
+                signed=isinstance(number, Fixed) and number.is_signed,
+                is_float=isinstance(number, Float),
+            )
+            config = pack_fields(layout, {"threshold": threshold, "most": most})
+            sent += [Word(w, config) for w in beats(block.i_beat, words.tolist())]
+            out["o"] += beats(block.i_beat, np.where(kept, words, 0).tolist())
+            out["bits"] += beats(block.bits_beat, kept.astype(int).tolist())
+            if kind == "rate":
+                break
+        return Scenario({"i": sent}, out)

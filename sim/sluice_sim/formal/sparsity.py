@@ -8,7 +8,13 @@ from amaranth.lib import stream
 from sluice_sim.formal.engine import Proof
 from sluice_sim.formal.monitors import Source, Token, add_rules, add_track, tokens_of
 
-__all__ = ["prove_compact", "prove_expand", "prove_relu_compress", "prove_relu_decompress"]
+__all__ = [
+    "prove_compact",
+    "prove_expand",
+    "prove_prune",
+    "prove_relu_compress",
+    "prove_relu_decompress",
+]
 
 
 def prove_compact(proof: Proof) -> None:
@@ -62,7 +68,7 @@ def prove_expand(proof: Proof) -> None:
     Source(proof, dut.i)
     add_rules(proof, dut.o)
     flags, i, o = dut.flags, dut.i, dut.o
-    proof.suppose(~dut.mismatch)
+    proof.suppose(~(dut.moves & dut.wrong.any()))
     lanes = range(dut.lanes)
 
     def words(stream: Any) -> list[Value]:
@@ -102,6 +108,26 @@ def prove_expand(proof: Proof) -> None:
     )
     held = flags.valid & ~flags.ready & i.valid & o.ready
     proof.forbid("flags wait while nothing else does", held)
+
+
+def prove_prune(proof: Proof) -> None:
+    """Prove the stream rules, and that every beat leaves once on each output, in order."""
+    dut: Any = proof.dut
+    source = Source(proof, dut.i)
+    i = dut.i.payload
+    for name in ("o", "bits"):
+        port = getattr(dut, name)
+        add_rules(proof, port, name=name)
+        o = port.payload
+        add_track(
+            proof,
+            f"i to {name}",
+            [Token(source.taken, Cat(i.keep, i.last))],
+            [Token(port.valid & port.ready, Cat(o.keep, o.last))],
+            capacity=dut.pipeline.depth,
+            quiet=~source.taken & dut.o.ready & dut.bits.ready,
+            ends=False,
+        )
 
 
 def prove_relu_compress(proof: Proof) -> None:

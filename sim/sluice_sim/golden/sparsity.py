@@ -3,7 +3,7 @@
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-__all__ = ["compact", "expand", "relu_compress", "relu_decompress"]
+__all__ = ["compact", "expand", "prune", "relu_compress", "relu_decompress"]
 
 
 def compact(words: ArrayLike, flags: ArrayLike) -> NDArray[np.uint64]:
@@ -93,3 +93,36 @@ def relu_decompress(
             flags = flags[block:]
         a = a[count:]
     return np.concatenate(parts)
+
+
+def prune(
+    words: ArrayLike,
+    *,
+    threshold: int,
+    most: int,
+    group: int,
+    width: int,
+    signed: bool,
+    is_float: bool,
+) -> NDArray[np.bool_]:
+    """Return which words are kept: large ones, and the ``most`` largest of each group.
+
+    Parameters
+    ----------
+    words : array of integers, shape ``(n,)``
+        Bit patterns of ``width`` bits, of floats, or of integers that are ``signed`` or not.
+    threshold : int
+        The least magnitude: of a float the bits without the sign, of an integer its absolute value.
+    group : int
+        Words that compete; the last ones of an array are fewer. Of equal ones the first is larger.
+    """
+    sizes = np.asarray(words, np.int64)
+    if is_float:
+        sizes = sizes & ((1 << width - 1) - 1)
+    elif signed:
+        sizes = np.where(sizes >> width - 1, (1 << width) - sizes, sizes)
+    found = np.zeros(sizes.shape, bool)
+    for k in range(0, sizes.size, group):
+        first = np.argsort(-sizes[k : k + group], kind="stable")[:most]
+        found[k + first] = True
+    return found & (sizes >= threshold)
