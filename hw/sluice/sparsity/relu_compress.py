@@ -175,8 +175,12 @@ class ReluCompress(Block):
         # A packet may be no more than a beat, and so may every block.
         shape = self.sizes.o.shape()
         m.submodules.known = known = Fifo(shape=shape, depth=self.depth, always_ready=True)
-        m.submodules.table = table = SkidBuffer(shape=self.counts_beat)
-        wiring.connect(m, table.o, wiring.flipped(self.counts))
+        m.submodules.table = table = SkidBuffer(shape=shape)
+        m.d.comb += [
+            self.counts.valid.eq(table.o.valid),
+            table.o.ready.eq(self.counts.ready),
+            Value.cast(self.counts.payload).eq(size_entry(table.o.payload)),
+        ]
         size, go = known.o.payload, self.pipeline.i
         index, at = Signal(range(max(2, self.beats))), Signal(range(self.depth))
         first, moves = Signal(init=1), Signal()
@@ -184,7 +188,7 @@ class ReluCompress(Block):
             known.i.valid.eq(self.sizes.done),
             known.i.payload.eq(self.sizes.o),
             table.i.valid.eq(known.o.valid & first & go.ready),
-            Value.cast(table.i.payload).eq(size_entry(size)),
+            table.i.payload.eq(size),
             go.valid.eq(known.o.valid & (~first | table.i.ready)),
             go.payload.eq(size.raw),
             moves.eq(go.valid & go.ready),
