@@ -51,4 +51,27 @@ SPARSITY = (
         mutants={"element": "int4", "lanes": 4, "stages": 2},
         measured=(*DEFAULTS, *((size, "ecp5-85k") for size in ("4", "8", "32"))),
     ),
+    Entry(
+        "sparsity_decoder",
+        "sluice.sparsity:SparsityDecoder",
+        "the positions at which two bit vectors both have a one",
+        group="sparsity",
+        systems=("B1",),
+        bench="sluice_sim.bench.sparse_product:SparsityDecoderBench",
+        proof="sluice_sim.formal.sparse_product:prove_sparsity_decoder",
+        golden="sluice_sim.golden.sparse_product:decode",
+        presets={
+            "default": {},
+            "16x2": {"lanes": 2},
+            "64": {"context": 64},
+        },
+        cases=(
+            {"context": 4, "lanes": 1, "places": 2, "context_bits": 1},
+            {"context": 8, "lanes": 8, "places": 4, "context_bits": 2},
+            {"context": 32, "lanes": 4, "places": 64},
+        ),
+        proofs=tuple({"context": 4, "lanes": n, "places": 2, "context_bits": 1} for n in (1, 2, 4)),
+        mutants={"context": 8, "lanes": 2, "places": 4, "context_bits": 2},
+        measured=(*DEFAULTS, ("16x2", "ecp5-85k"), ("64", "ecp5-85k")),
+    ),
 )

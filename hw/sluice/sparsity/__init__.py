@@ -2,5 +2,6 @@
 
 from sluice.sparsity.compact import Compact
 from sluice.sparsity.expand import Expand
+from sluice.sparsity.sparsity_decoder import SparsityDecoder
 
-__all__ = ["Compact", "Expand"]
+__all__ = ["Compact", "Expand", "SparsityDecoder"]
