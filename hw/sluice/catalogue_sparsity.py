@@ -1,8 +1,15 @@
 """The sparsity blocks of the catalogue."""
 
+from typing import Any
+
 from sluice.entry import DEFAULTS, Entry
 
 __all__ = ["SPARSITY"]
+
+_TINY: dict[str, Any] = {
+    **{"operand": "int4", "total": "int32", "context": 4, "pes": 2, "contexts": 8},
+    **{"places": 8, "buffer": 8, "stages": 1},
+}
 
 SPARSITY = (
     Entry(
@@ -73,5 +80,30 @@ SPARSITY = (
         proofs=tuple({"context": 4, "lanes": n, "places": 2, "context_bits": 1} for n in (1, 2, 4)),
         mutants={"context": 8, "lanes": 2, "places": 4, "context_bits": 2},
         measured=(*DEFAULTS, ("16x2", "ecp5-85k"), ("64", "ecp5-85k")),
+    ),
+    Entry(
+        "sparse_matmul",
+        "sluice.sparsity:SparseMatmul",
+        "matrix products that skip every pair with a zero in it",
+        group="sparsity",
+        systems=("B1",),
+        bench="sluice_sim.bench.sparse_product:SparseMatmulBench",
+        proof="sluice_sim.formal.sparse_product:prove_sparse_matmul",
+        golden="sluice_sim.golden.sparse_product:multiply_pairs",
+        presets={
+            "default": {},
+            "lock_step": {"together": 4},
+            "fp8": {"operand": "fp8_e4m3", "total": "fp32", "lanes": 2, "stages": 12},
+        },
+        cases=(
+            {**_TINY, "pes": 1, "contexts": 2, "places": 2, "buffer": 1, "stages": 0},
+            {**_TINY, "total": "int16", "pes": 3, "together": 3, "lanes": 4},
+            {**_TINY, "operand": "int8", "a_zero": 7, "b_zero": -128, "pes": 2, "context": 8},
+            {**_TINY, "operand": "int8", "given": True, "together": 2, "pes": 4, "lanes": 2},
+            {**_TINY, "operand": "fp8_e5m2", "total": "bf16", "pes": 2, "stages": 4},
+        ),
+        proofs=({**_TINY, "pes": 1, "contexts": 2, "places": 2, "buffer": 1, "stages": 0},),
+        mutants={**_TINY, "pes": 2, "contexts": 4, "places": 4, "a_zero": 1, "stages": 1},
+        measured=(*DEFAULTS, ("lock_step", "ecp5-85k"), ("fp8", "ecp5-85k")),
     ),
 )

@@ -2,6 +2,7 @@
 
 from sluice.sparsity.compact import Compact
 from sluice.sparsity.expand import Expand
+from sluice.sparsity.sparse_matmul import SparseMatmul
 from sluice.sparsity.sparsity_decoder import SparsityDecoder
 
-__all__ = ["Compact", "Expand", "SparsityDecoder"]
+__all__ = ["Compact", "Expand", "SparseMatmul", "SparsityDecoder"]

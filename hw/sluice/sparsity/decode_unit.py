@@ -41,6 +41,8 @@ class DecodeUnit(wiring.Component):
         Contexts inside.
     tag : int, >= 1
         Bits that go with a context.
+    late : int, cycles
+        That ``bits``, ``tag`` and ``last`` come after ``valid``.
 
     Members
     -------
@@ -95,10 +97,13 @@ class DecodeUnit(wiring.Component):
     o: Any
     lag = 3
 
-    def __init__(self, *, context: int, lanes: int, vectors: int, places: int, tag: int):
+    def __init__(
+        self, *, context: int, lanes: int, vectors: int, places: int, tag: int, late: int = 0
+    ):
         self.context, self.lanes, self.vectors, self.places = context, lanes, vectors, places
         self.groups = context // GROUP
-        self.front = 3 + prefix_steps(self.groups) + (vectors - 1).bit_length()
+        self.steps = 3 + prefix_steps(self.groups) + (vectors - 1).bit_length()
+        self.front = late + self.steps
         # Held back, through the queue, to the walk, and as the walk ends the count of places.
         self.through = self.front + 1 + Fifo.latency + 1
         self.around = self.through + 2
@@ -131,18 +136,21 @@ class DecodeUnit(wiring.Component):
 
     def elaborate(self, platform: Any) -> Module:
         m = Module()
-        flow: Any = Flow(m, steps=self.front, stages=self.front)
+        flow: Any = Flow(m, steps=self.steps, stages=self.steps)
         self._rank(flow)
         dropped, ended = Signal(), Signal()
         queue = self._queue(m, flow, dropped)
         self._walk(m, queue, ended)
-        # Places are free a cycle later than they might be, so that the count waits for registers.
-        freed, held = Signal(2), Signal(range(self.places + 1))
-        after = held + self.valid - freed
+        # Both ends of a stay are counted a cycle late, so that the sum is one of registers, and
+        # `valid` only chooses.
+        taken, freed, held = Signal(), Signal(2), Signal(range(self.places + 1))
+        after = Signal.like(held)
+        m.d.comb += after.eq(held + taken - freed)
         m.d.sync += [
+            taken.eq(self.valid),
             freed.eq(dropped + ended),
             held.eq(after),
-            self.room.eq(after[: len(held)] != self.places),
+            self.room.eq(Mux(self.valid, after < self.places - 1, after != self.places)),
         ]
         return m
 
