@@ -8,13 +8,16 @@ from amaranth.lib.wiring import In, Out
 
 from sluice.arith.flow import Flow
 from sluice.delay import delay
-from sluice.sparsity.prefix_sum import add_sums_below, prefix_steps
+from sluice.sparsity.ranks import (
+    POSITION_STEPS,
+    add_positions,
+    add_ranks,
+    groups_of,
+    rank_steps,
+)
 from sluice.stream import Fifo
 
 __all__ = ["DecodeUnit"]
-
-# Bits that one logic cell looks at together.
-GROUP = 4
 
 
 def bits_for(count: int) -> int:
@@ -77,9 +80,8 @@ class DecodeUnit(wiring.Component):
 
     Notes
     -----
-    A bit's rank, the number of set bits below it, is made of a sum for each group of four bits and
-    of the bits of the group. Ranks are there before a context is walked, so that in each cycle only
-    a counter moves: the bits of step ``t`` and lane ``l`` are those of rank ``t * lanes + l``.
+    Ranks of bits (:mod:`sluice.sparsity.ranks`) are there before a context is walked, so that
+    from cycle to cycle only a counter moves.
 
     A context that does not end its packet waits for the next one that has something to say, which
     may be that there is nothing more.
@@ -95,14 +97,14 @@ class DecodeUnit(wiring.Component):
     offers: Signal
     go: Signal
     o: Any
-    lag = 3
+    lag = POSITION_STEPS
 
     def __init__(
         self, *, context: int, lanes: int, vectors: int, places: int, tag: int, late: int = 0
     ):
         self.context, self.lanes, self.vectors, self.places = context, lanes, vectors, places
-        self.groups = context // GROUP
-        self.steps = 3 + prefix_steps(self.groups) + (vectors - 1).bit_length()
+        self.groups = groups_of(context)
+        self.steps = 1 + rank_steps(context, vectors)
         self.front = late + self.steps
         # Held back, through the queue, to the walk, and as the walk ends the count of places.
         self.through = self.front + 1 + Fifo.latency + 1
@@ -137,7 +139,9 @@ class DecodeUnit(wiring.Component):
     def elaborate(self, platform: Any) -> Module:
         m = Module()
         flow: Any = Flow(m, steps=self.steps, stages=self.steps)
-        self._rank(flow)
+        flow.bits, flow.tag, flow.last = self.bits, self.tag, self.last
+        flow.step()
+        add_ranks(flow, flow.bits, context=self.context, lanes=self.lanes, vectors=self.vectors)
         dropped, ended = Signal(), Signal()
         queue = self._queue(m, flow, dropped)
         self._walk(m, queue, ended)
@@ -154,66 +158,18 @@ class DecodeUnit(wiring.Component):
         ]
         return m
 
-    def _rank(self, flow: Any) -> None:
-        """Set the sums ``below_v_g`` of the bits of a vector below a group, and the last step."""
-        vectors, groups = range(self.vectors), range(self.groups)
-        flow.bits, flow.tag, flow.last = self.bits, self.tag, self.last
-        flow.step()
-
-        counts = {
-            f"below_{v}": [
-                _count(flow.bits.word_select(v * self.groups + g, GROUP)) for g in groups
-            ]
-            for v in vectors
-        }
-        # A name for each, so that what is summed are registers.
-        for name, row in counts.items():
-            for g, count in enumerate(row):
-                setattr(flow, f"count_{name}_{g}", count)
-        flow.step()
-
-        add_sums_below(
-            flow,
-            {name: [getattr(flow, f"count_{name}_{g}") for g in groups] for name in counts},
-        )
-        for v in vectors:
-            total = getattr(flow, f"below_{v}_{self.groups}")
-            steps = (total - 1)[(self.lanes - 1).bit_length() : (self.context - 1).bit_length()]
-            setattr(flow, f"most_{v}", Mux(total.any(), steps, 0))
-            setattr(flow, f"any_{v}", total.any())
-        flow.step()
-
-        count = self.vectors
-        while count > 1:
-            half = count // 2
-            for v in range(half):
-                (a, b), (any_a, any_b) = (
-                    [getattr(flow, f"{name}_{w}") for w in (2 * v, 2 * v + 1)]
-                    for name in ("most", "any")
-                )
-                setattr(flow, f"next_{v}", Cat(Mux(a < b, b, a), any_a | any_b))
-            if count % 2:
-                odd = (getattr(flow, f"{name}_{count - 1}") for name in ("most", "any"))
-                setattr(flow, f"next_{half}", Cat(*odd))
-            count -= half
-            for v in range(count):
-                word = getattr(flow, f"next_{v}")
-                setattr(flow, f"most_{v}", word[:-1])
-                setattr(flow, f"any_{v}", word[-1])
-            flow.step()
-
     def _queue(self, m: Module, flow: Any, dropped: Signal) -> Any:
         """Leave out contexts without a set bit; return the stream of the others."""
-        below = [
-            getattr(flow, f"below_{v}_{g}")
+        below = {
+            f"below_{v * self.groups + g}": getattr(flow, f"below_{v}_{g}")
             for v in range(self.vectors)
             for g in range(1, self.groups)
-        ]
+        }
         steps = flow.most_0
         self.word = data.StructLayout(
             {
-                "bits": data.ArrayLayout(self.context, self.vectors),
-                "below": sum(map(len, below)),
+                "bits": self.context * self.vectors,
+                **{name: len(count) for name, count in below.items()},
                 "steps": max(1, len(steps)),
                 "single": 1,
                 "tag": len(self.tag),
@@ -221,7 +177,6 @@ class DecodeUnit(wiring.Component):
                 "last": 1,
             }
         )
-        self.widths = [len(sum_below) for sum_below in below]
         m.submodules.queue = queue = Fifo(shape=self.word, depth=self.places, always_ready=True)
         comes = delay(m, "comes", self.valid, self.front, reset=True)
         some, last = flow.any_0, flow.last
@@ -237,9 +192,9 @@ class DecodeUnit(wiring.Component):
             queue.i.valid.eq(full & (ends | says)),
             Value.cast(queue.i.payload).eq(Cat(kept[:-1], ends | joins)),
         ]
-        word = Cat(
-            flow.bits, *below, steps, Const(0, 1 - min(1, len(steps))), ~steps.any(), flow.tag
-        )
+        # There is no step to count where all bits fit into one.
+        steps = Cat(steps, Const(0, max(0, 1 - len(steps))), ~steps.any())
+        word = Cat(flow.bits, *below.values(), steps, flow.tag)
         with m.If(says & ~joins):
             m.d.sync += [full.eq(1), ends.eq(last), kept.eq(Cat(word, self.slot))]
         with m.Elif(queue.i.valid):
@@ -274,62 +229,18 @@ class DecodeUnit(wiring.Component):
             m.d.sync += [step.eq(step + 1), left.eq(left - 1), final.eq(left == 1)]
 
         flow: Any = Flow(m, steps=self.lag, stages=self.lag)
-        flow.bits, flow.side = now.bits, Cat(now.slot, now.tag, final, final & now.last)
-        sums, at = [], 0
-        for k, width in enumerate(self.widths):
-            if k % (self.groups - 1) == 0:
-                sums.append(Const(0, 1))
-            sums.append(now.below[at : at + width])
-            at += width
-        if self.groups == 1:
-            sums = [Const(0, 1)] * self.vectors
-        lanes = (self.lanes - 1).bit_length()
-        walks = [
-            (v, lane, g)
-            for v in range(self.vectors)
-            for lane in range(self.lanes)
-            for g in range(self.groups)
-        ]
-        for v, lane, g in walks:
-            # The rank within the group, and whether it is in the group at all.
-            rank = Cat(Const(lane, lanes), step) - sums[v * self.groups + g]
-            setattr(flow, f"rank_{v}_{lane}_{g}", Cat(rank[:2], ~rank[2:].any()))
-        flow.step()
-
-        for v, lane, g in walks:
-            rank = getattr(flow, f"rank_{v}_{lane}_{g}")
-            bits = flow.bits.word_select(v * self.groups + g, GROUP)
-            hits = [
-                bits[k] & rank[2] & (_count(bits[:k]) == rank[:2]) if k else bits[k] & (rank == 4)
-                for k in range(GROUP)
-            ]
-            setattr(
-                flow,
-                f"hit_{v}_{lane}_{g}",
-                Cat(hits[1] | hits[3], hits[2] | hits[3], Cat(hits).any()),
-            )
-        flow.step()
-
-        found: list[Value] = []
-        positions: list[Value] = []
-        for v in range(self.vectors):
-            for lane in range(self.lanes):
-                hits = [getattr(flow, f"hit_{v}_{lane}_{g}") for g in range(self.groups)]
-                found.append(Cat(hit[2] for hit in hits).any())
-                positions += [Cat(hit[k] for hit in hits).any() for k in range(2)]
-                positions += [
-                    Cat(hit[2] for g, hit in enumerate(hits) if g >> k & 1).any()
-                    for k in range((self.groups - 1).bit_length())
-                ]
-        flow.found, flow.positions = Cat(found), Cat(positions)
-        flow.step()
+        flow.side = Cat(now.slot, now.tag, final, final & now.last)
+        below: list[Value] = []
+        for k, g in enumerate(list(range(self.groups)) * self.vectors):
+            # Nothing is below the first.
+            below.append(getattr(now, f"below_{k}") if g else Const(0, 1))
+        add_positions(
+            flow,
+            Value.cast(now.bits),
+            below,
+            step,
+            lanes=self.lanes,
+            vectors=self.vectors,
+        )
         valid = delay(m, "valid", fires, self.lag, reset=True)
         m.d.comb += Value.cast(self.o).eq(Cat(valid, flow.found, flow.positions, flow.side))
-
-
-def _count(bits: Value) -> Value:
-    """Return how many bits are set, in as few bits."""
-    total: Value = bits[0]
-    for bit in bits[1:]:
-        total = total + bit
-    return total[: len(bits).bit_length()]

@@ -221,6 +221,11 @@ class SparseMatmul(Block):
         self.bits_beat = Beat(FORMATS["bit"], self.context)
         self.o_beat = Beat(find_format(self.total), self.pes)
         self.orders = data.StructLayout({"rows": 16, "whole": 1})
+        self.state = Signal(State)
+        # Weights are written, and a context admitted, in this cycle; if one is, it ends a row.
+        self.writes, self.admits, self.ends = Signal(), Signal(), Signal()
+        # There is place for the sums of another row; and rows left of the command.
+        self.free, self.left = Signal(init=1), Signal(16)
         members: dict[str, Any] = {
             "a": In(stream.Signature(self.beat)),
             "b": In(stream.Signature(self.beat)),
@@ -250,11 +255,6 @@ class SparseMatmul(Block):
         m = Module()
         for k, group in enumerate(self.groups):
             m.submodules[f"group_{k}"] = group
-        self.state = Signal(State)
-        # Weights are written, and contexts admitted, in this cycle.
-        self.writes, self.admits = Signal(), Signal()
-        # Rows left of the command.
-        self.left = Signal(16)
         a, b = self._operand(m, "a"), self._operand(m, "b")
         m.submodules.buffer = buffer = Fifo(shape=a.payload.shape(), depth=self.buffer)
         m.d.comb += [
@@ -262,8 +262,6 @@ class SparseMatmul(Block):
             buffer.i.payload.eq(a.payload),
             a.ready.eq(buffer.i.ready),
         ]
-        # What would be admitted ends a row.
-        self.ends = Signal()
         m.d.comb += self.ends.eq(buffer.o.payload.word.last)
         self._load(m, b)
         idle = self._results(m)
@@ -405,7 +403,6 @@ class SparseMatmul(Block):
             sums.ready.eq(self.o.ready),
             Value.cast(self.o.payload).eq(beat),
         ]
-        self.free = Signal(init=1)
         rows, ends, leaves = Signal(range(self.results + 1)), Signal(), Signal()
         m.d.comb += [
             ends.eq(self.admits & self.ends),

@@ -2,57 +2,105 @@
 
 from typing import Any
 
-from amaranth import Cat, Const, Module, Value
+from amaranth import Cat, Const, Signal, Value
 
+from sluice.arith.flow import Flow
+from sluice.delay import delay
+from sluice.sparsity.ranks import POSITION_STEPS, add_positions, add_ranks, groups_of, rank_steps
 from sluice_sim.formal.engine import Proof
-from sluice_sim.formal.monitors import Source, Token, add_track
+from sluice_sim.formal.monitors import Source, Token, add_rules, add_track
 
-__all__ = ["prove_sparsity_decoder"]
+__all__ = ["prove_sparse_matmul", "prove_sparsity_decoder"]
 
 
 def prove_sparsity_decoder(proof: Proof) -> None:
-    """Prove the stream rules, and: positions that come out are those of the pairs, in order.
+    """Prove the stream rules, that positions are those of the set bits, and that no step is lost.
 
-    None is lost, doubled or changed, and every packet ends where it did. In place of the pipeline,
-    whose rules are those of its queue, there are wires: steps go whenever they may, and come out
-    as they are found.
+    Of any vector, the positions of every step are the next ones that are set, lane by lane, and
+    there are as many steps as it takes. Every step that is taken comes out, in order: for that, the
+    contexts that wait may be anything.
     """
     dut: Any = proof.dut
-    _let_go(proof, dut)
+    _forbid_wrong_positions(proof, dut.context, dut.lanes)
     Source(proof, dut.a, name="a")
     Source(proof, dut.b, name="b")
-    a, b, o = dut.a, dut.b, dut.o
-    taken = a.valid & a.ready
-    bits = Value.cast(a.payload.data) & Value.cast(b.payload.data)
-    bits = bits & a.payload.keep & b.payload.keep
-    width = (dut.context - 1).bit_length()
-    end = Const(1 << width, width + 1)
-    entering = [Token(taken & bits[k], Const(k, width + 1)) for k in range(dut.context)]
-    passes = o.valid
-    leaving = [
-        Token(passes & o.payload.found[k], Cat(o.payload.positions[k], Const(0, 1)))
-        for k in range(dut.lanes)
-    ]
+    unit, o = proof.give_anything(dut.unit, "unit"), dut.o
+    add_rules(proof, o)
+    taken = unit.offers & unit.go
+    comes = delay(proof.module, "comes", taken, unit.lag, reset=True)
+    proof.suppose(unit.o.valid == comes)
+    value = Cat(Value.cast(unit.o.positions), unit.o.last)
     add_track(
         proof,
-        "pairs to steps",
-        [*entering, Token(taken & a.payload.last, end)],
-        [*leaving, Token(passes & o.payload.last, end)],
-        capacity=(dut.context + 1) * (dut.places + dut.unit.lag),
-        quiet=Const(0),
+        "steps",
+        [Token(unit.o.valid, value)],
+        [Token(o.valid & o.ready, Cat(Value.cast(o.payload.positions), o.payload.last))],
+        capacity=dut.pipeline.depth,
+        quiet=~unit.offers & o.ready,
+        ends=False,
     )
-    found = o.payload.found
-    proof.forbid("a lane is left out", o.valid & (found & ~Cat(Const(1, 1), found)).any())
-    proof.forbid("a step in vain", o.valid & ~found.any() & ~o.payload.last)
-    proof.forbid("a step is not full", o.valid & ~found.all() & ~o.payload.done)
 
 
-def _let_go(proof: Proof, dut: Any) -> None:
-    """Put in the place of the decoder's pipeline what takes steps at any time."""
-    pipeline, m = dut.pipeline, Module()
-    m.d.comb += [
-        pipeline.i.ready.eq(proof.input(1, "go")),
-        pipeline.o.valid.eq(dut.unit.o.valid),
-        pipeline.o.payload.eq(pipeline.result),
+def _forbid_wrong_positions(proof: Proof, context: int, lanes: int) -> None:
+    """State that in any step of any vector, lanes have the positions of the bits of their ranks."""
+    m = proof.module
+    ranks: Any = Flow(m, steps=rank_steps(context, 1), stages=0)
+    bits = proof.input(context, "vector")
+    add_ranks(ranks, bits, context=context, lanes=lanes, vectors=1)
+    digits = (lanes - 1).bit_length()
+    step = proof.input(max(1, (context - 1).bit_length() - digits), "step")
+    flow: Any = Flow(m, steps=POSITION_STEPS, stages=0)
+    below = [
+        getattr(ranks, f"below_0_{g}") if g else Const(0, 1) for g in range(groups_of(context))
     ]
-    pipeline.elaborate = lambda platform: m
+    add_positions(flow, bits, below, step, lanes=lanes, vectors=1)
+    counts = [Const(0, 1)]
+    for k in range(context):
+        counts.append((counts[-1] + bits[k])[: (k + 1).bit_length()])
+    width = (context - 1).bit_length()
+    for lane in range(lanes):
+        wanted = Cat(Const(lane, digits), step)
+        hits = [bits[k] & (counts[k] == wanted) for k in range(context)]
+        at = flow.positions[lane * width : (lane + 1) * width]
+        wrong = [hit & (at != k) for k, hit in enumerate(hits)]
+        proof.forbid(f"lane {lane}: another position", Cat(wrong).any())
+        proof.forbid(f"lane {lane}: not as found", flow.found[lane] != Cat(hits).any())
+    most = Cat(ranks.most_0, Const(0, 1))
+    more = (most + 1 << digits) < counts[-1]
+    proof.forbid("too few steps", more)
+    proof.forbid("too many steps", bits.any() & ((most << digits) >= counts[-1]))
+    proof.forbid("nothing there", ranks.any_0 != bits.any())
+
+
+def prove_sparse_matmul(proof: Proof) -> None:
+    """Prove the stream rules, and what keeps one product from another, whatever groups do.
+
+    Groups are replaced by anything that holds its sums, and gives none that it was not asked for.
+    Weights are written only while no row is on the way, and for the right element; a context is
+    given only where every group has room; and no more rows are on the way than sums have places.
+    """
+    dut: Any = proof.dut
+    m = proof.module
+    for name, input_stream in (("a", dut.a), ("b", dut.b), ("command", dut.command)):
+        Source(proof, input_stream, name=name)
+    rows = Signal(range(dut.results + 2))
+    ends = Signal()
+    for k, group in enumerate(dut.groups):
+        proof.give_anything(group, f"group_{k}")
+        o = group.o
+        # Rows that this group has been given, and whose sums it has not.
+        asked, waiting = Signal(range(dut.results + 2), name=f"asked_{k}"), Signal(name=f"kept_{k}")
+        held = Signal(len(Value.cast(o.payload)), name=f"held_{k}")
+        m.d.sync += [waiting.eq(o.valid & ~o.ready), held.eq(Value.cast(o.payload))]
+        proof.suppose(~waiting | (o.valid & (Value.cast(o.payload) == held)))
+        proof.suppose(~o.valid | asked.any())
+        m.d.sync += asked.eq(asked + ends - (o.valid & o.ready))
+        proof.forbid(f"group {k}: given without room", group.valid & ~group.room)
+        proof.forbid(f"group {k}: weights written while it works", group.load.any() & asked.any())
+        proof.forbid(f"group {k}: too many rows", asked > dut.results)
+    m.d.comb += ends.eq(dut.admits & dut.ends)
+    left = dut.o.valid & dut.o.ready
+    m.d.sync += rows.eq(rows + ends - left)
+    proof.forbid("weights written while rows are on the way", dut.writes & rows.any())
+    proof.forbid("weights of two elements", (dut.writes & dut.admits))
+    add_rules(proof, dut.o)
