@@ -8,7 +8,7 @@ from sluice.arith.flow import Flow
 from sluice.sparsity.ranks import POSITION_STEPS, add_positions, add_ranks, groups_of, rank_steps
 from sluice.stream import Pipeline
 from sluice_sim.formal.engine import Proof
-from sluice_sim.formal.monitors import Source, add_rules
+from sluice_sim.formal.monitors import Source, Token, add_rules, add_track
 
 __all__ = ["prove_sparse_matmul", "prove_sparsity_decoder"]
 
@@ -17,8 +17,8 @@ def prove_sparsity_decoder(proof: Proof) -> None:
     """Prove that positions are those of the set bits, and of contexts of 4 the stream rules.
 
     Of any vector, the positions of every step are the next ones that are set, lane by lane, and
-    there are as many steps as it takes. No more steps come out than are taken, and there is room
-    for those that are.
+    there are as many steps as it takes. Every step that is taken leaves once, in order, and ends
+    its packet if it did.
     """
     dut: Any = proof.dut
     if dut.context > 4:
@@ -38,11 +38,15 @@ def prove_sparsity_decoder(proof: Proof) -> None:
     ]
     unit.elaborate = lambda platform: m
     add_rules(proof, o)
-    inside = Signal(range(2 * dut.pipeline.depth))
-    gone = o.valid & o.ready
-    proof.module.d.sync += inside.eq(inside + taken - gone)
-    proof.forbid("a step out of nothing", o.valid & (inside == 0))
-    proof.forbid("more steps than there is room", inside > dut.pipeline.depth)
+    add_track(
+        proof,
+        "steps to o",
+        [Token(taken, last)],
+        [Token(o.valid & o.ready, o.payload.last)],
+        capacity=dut.pipeline.depth,
+        quiet=~taken & o.ready,
+        ends=False,
+    )
 
 
 def _forbid_wrong_positions(proof: Proof, context: int, lanes: int) -> None:
