@@ -104,6 +104,8 @@ SPARSITY = (
             {**_TINY, "operand": "int8", "a_zero": 7, "b_zero": -128, "pes": 2, "context": 8},
             {**_TINY, "operand": "int8", "given": True, "together": 2, "pes": 4, "lanes": 2},
             {**_TINY, "operand": "fp8_e5m2", "total": "bf16", "pes": 2, "stages": 4},
+            {**_TINY, "operand": "bf16", "total": "fp32", "lanes": 2, "stages": 3, "pes": 1},
+            {**_TINY, "operand": "fp16", "total": "fp16", "stages": 0, "pes": 1},
         ),
         proofs=({**_TINY, "pes": 1, "contexts": 2, "places": 2, "buffer": 1, "stages": 0},),
         mutants={**_TINY, "pes": 2, "contexts": 4, "places": 4, "a_zero": 1, "stages": 1},

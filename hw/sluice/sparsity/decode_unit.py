@@ -63,6 +63,8 @@ class DecodeUnit(wiring.Component):
     slot : Out(range(places))
     offers : Out(1)
         A step can be taken.
+    ends : Out(1)
+        It would be the last one of its packet.
     go : In(1)
         It is, if there is one.
     o : Out(StructLayout)
@@ -95,6 +97,7 @@ class DecodeUnit(wiring.Component):
     keeps: Signal
     slot: Signal
     offers: Signal
+    ends: Signal
     go: Signal
     o: Any
     lag = POSITION_STEPS
@@ -131,6 +134,7 @@ class DecodeUnit(wiring.Component):
                 "keeps": Out(1),
                 "slot": Out(bits_for(places)),
                 "offers": Out(1),
+                "ends": Out(1),
                 "go": In(1),
                 "o": Out(step),
             }
@@ -214,6 +218,7 @@ class DecodeUnit(wiring.Component):
         m.d.comb += [
             fires.eq(self.offers & self.go),
             ended.eq(fires & final),
+            self.ends.eq(final & now.last),
             takes.eq(~self.offers | ended),
             queue.ready.eq(takes),
         ]
@@ -229,7 +234,7 @@ class DecodeUnit(wiring.Component):
             m.d.sync += [step.eq(step + 1), left.eq(left - 1), final.eq(left == 1)]
 
         flow: Any = Flow(m, steps=self.lag, stages=self.lag)
-        flow.side = Cat(now.slot, now.tag, final, final & now.last)
+        flow.side = Cat(now.slot, now.tag, final, self.ends)
         below: list[Value] = []
         for k, g in enumerate(list(range(self.groups)) * self.vectors):
             # Nothing is below the first.

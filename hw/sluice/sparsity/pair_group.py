@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from amaranth import Cat, Module, Mux, Signal, Value
+from amaranth import Cat, Const, Module, Mux, Signal, Value
 from amaranth.lib import data, stream, wiring
 from amaranth.lib.wiring import In, Out
 
@@ -57,6 +57,10 @@ class PairGroup(wiring.Component):
     ----------
     latency : int, cycles
         From a row of one step to its sums.
+    gap : int, cycles
+        From the end of one row to that of the next, at least.
+    slots : int
+        Partial sums of a row and a lane.
     """
 
     load: Signal
@@ -113,8 +117,11 @@ class PairGroup(wiring.Component):
         assert self.unit.front + 2 > self.unit.lag + 1
         way = self.unit.through + self.unit.lag + self.fetch + self.sums[0].latency
         self.latency = way + Fifo.latency
-        # A row for each cycle, from when one is taken until its place is free again.
-        self.results = results or 1 << (self.latency + 2).bit_length()
+        # Exact sums have no such limit.
+        self.gap: int = getattr(self.sums[0], "gap", 1)
+        self.slots: int = getattr(self.sums[0], "slots", 1)
+        # A row for each gap, from when one is taken until its place is free again.
+        self.results = results or 1 << (-(-(self.latency + 2) // self.gap)).bit_length()
         for part in (self.unit, *self.sums):
             part._MustUse__silence = True
         width = context * operand.width
@@ -146,8 +153,7 @@ class PairGroup(wiring.Component):
             unit.bits.eq(Cat(self._pairs(m, pe) for pe in range(self.pes))),
             unit.tag.eq(number),
             unit.last.eq(self.last),
-            # There is a place for every row's sums, so that nothing is ever held up.
-            unit.go.eq(1),
+            unit.go.eq(self._may_go(m)),
         ]
         width = self.operand.width
         ring = Store(m, "ring", shape=len(self.word), depth=self.places)
@@ -188,6 +194,22 @@ class PairGroup(wiring.Component):
             results.append(sums.o)
         self._finish(m, valid & ends, last, Cat(results))
         return m
+
+    def _may_go(self, m: Module) -> Value:
+        """Return whether a step may be taken: a row must not end while another is summed up.
+
+        There is a place for every row's sums, so that nothing else is ever held up.
+        """
+        unit = self.unit
+        if self.gap == 1:
+            return Const(1)
+        wait, free = Signal(range(self.gap)), Signal(init=1)
+        go = free | ~unit.ends
+        with m.If(unit.offers & unit.ends & free):
+            m.d.sync += [wait.eq(self.gap - 1), free.eq(0)]
+        with m.Elif(~free):
+            m.d.sync += [wait.eq(wait - 1), free.eq(wait == 1)]
+        return go
 
     def _pairs(self, m: Module, pe: int) -> Value:
         """Return which elements of a context have a weight."""

@@ -9,6 +9,7 @@ from amaranth.lib.wiring import In, Out
 from sluice.arith import AccumulateExactUnit, Multiplier
 from sluice.delay import delay
 from sluice.formats import Fixed, Float, Format
+from sluice.sparsity.pair_float_sums import FloatSums
 
 __all__ = ["IntegerSums", "make_sums"]
 
@@ -52,6 +53,7 @@ class IntegerSums(wiring.Component):
     ):
         self.operand, self.total, self.lanes, self.zeros = operand, total, lanes, zeros
         self.stages = stages
+        self.slots = self.gap = 1
         # Differences, products, levels of the tree of lanes, and the sum.
         self.latency = 1 + stages + (lanes - 1).bit_length() + 1
         super().__init__(
@@ -127,9 +129,14 @@ def make_sums(
         return IntegerSums(
             operand=operand, total=total, lanes=lanes, zeros=zeros, stages=min(stages, 3)
         )
-    if isinstance(operand, Float) and isinstance(total, Float) and operand.width <= 8:
+    if isinstance(operand, Float) and isinstance(total, Float):
         if any(zeros):
             raise ValueError(f"{operand} has no zero-points")
+        if operand.width > 8:
+            # Fixed point of all their products would be hundreds of bits wide.
+            if total.exponent_bits < operand.exponent_bits:
+                raise ValueError(f"{operand} cannot be summed in {total}")
+            return FloatSums(operand=operand, total=total, lanes=lanes, stages=stages)
         return AccumulateExactUnit(
             source=operand, other=operand, target=total, lanes=lanes, terms=terms, stages=stages
         )

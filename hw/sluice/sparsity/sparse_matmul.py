@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 __all__ = ["SparseMatmul"]
 
-OPERANDS = ("int8", "int4", "fp8_e4m3", "fp8_e5m2")
+OPERANDS = ("int8", "int4", "fp8_e4m3", "fp8_e5m2", "bf16", "fp16")
 TOTALS = ("int32", "int16", "fp32", "fp16", "bf16")
 
 
@@ -95,19 +95,26 @@ class SparseMatmul(Block):
         From the last beat of weights to the result of a row of one step that is waiting.
     interval : 1 cycle
         Between beats of weights. A context of activations takes no longer than its pairs do.
+    slots : int
+        Partial sums of a lane; 1 with integers and fp8.
+    gap : int, cycles
+        That an element takes for a row at least; 1 with integers and fp8.
 
     Notes
     -----
     An element takes ``ceil(pairs / lanes)`` cycles for a context, none where there is no pair, and
-    no less than one for a row. Contexts come one per cycle at most, and no faster than the slowest
-    queue has room. Elements in step take as long as the slowest of them, context by context.
+    no less than ``gap`` for a row. Contexts come one per cycle at most, and no faster than the
+    slowest queue has room. Elements in step take as long as the slowest of them, context by context.
 
     Elements beyond the end of a row or a column count as zeros. A zero is skipped whatever it would
     meet: infinity or NaN times zero adds nothing. Zeros of floats are those of either sign.
 
     Integers are summed modulo ``2**width`` of the total. Sums of fp8 are exact and are rounded
     once, to nearest even (:class:`sluice.arith.AccumulateExact`), so that no order matters; a sum
-    of zeros is +0.
+    of zeros is +0. Those of wider floats are rounded with every product and with every addition of
+    partial sums, in the order that :class:`sluice.sparsity.pair_float_sums.FloatSums` describes,
+    with ``slots`` of them for each lane; and an element takes no less than ``gap`` cycles for a
+    row, ``slots * lanes`` times those of an addition.
 
     ``b`` is taken only between products. Reset drops everything but the weights, which count as
     zeros from then on. Golden model: :func:`sluice_sim.golden.sparse_product.multiply_pairs`.
@@ -215,7 +222,9 @@ class SparseMatmul(Block):
         ]
         for group in self.groups:
             group._MustUse__silence = True
-        self.results = self.groups[0].results
+        self.results, self.gap = self.groups[0].results, self.groups[0].gap
+        # Partial sums of a lane; exact sums have none.
+        self.slots = self.groups[0].slots
         self.latency = 1 + self.groups[0].latency
         self.beat = Beat(self.number, self.context)
         self.bits_beat = Beat(FORMATS["bit"], self.context)

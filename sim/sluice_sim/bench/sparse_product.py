@@ -221,7 +221,15 @@ class SparseMatmulBench(Bench):
                 streams[name] += [Word(w) for row in rows for w in beats(beat, row.tolist())]
             streams["command"] += map(Word, plan.commands)
             y = multiply_pairs(
-                a, b, operand=block.operand, total=block.total, zeros=block.zeros, bits=flags
+                a,
+                b,
+                operand=block.operand,
+                total=block.total,
+                zeros=block.zeros,
+                bits=flags,
+                context=block.context,
+                lanes=block.lanes,
+                slots=block.slots,
             )
             for start in range(0, y.shape[1], block.pes):
                 tile = y[:, start : start + block.pes]

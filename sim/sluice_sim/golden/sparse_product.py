@@ -5,6 +5,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from sluice_sim.golden.arith import add, multiply_add
 from sluice_sim.golden.arith_exact import dot
 from sluice_sim.golden.formats import FixedFormat, check_codes, find_format
 
@@ -108,11 +109,19 @@ def multiply_pairs(
     total: str,
     zeros: tuple[int, int] = (0, 0),
     bits: tuple[ArrayLike, ArrayLike] | None = None,
+    context: int = 16,
+    lanes: int = 1,
+    slots: int = 1,
 ) -> NDArray[np.uint64]:
     """Return the products of rows and columns in bit patterns, of the pairs of :func:`pairs_of`.
 
-    Integers less their zero-points are summed modulo ``2**width`` of the total. Products of floats
+    Integers less their zero-points are summed modulo ``2**width`` of the total. Products of fp8
     are summed exactly, and the sum is rounded once, to nearest even; of zeros it is +0.
+
+    Products of wider floats are summed in the order of their pairs, ``lanes`` in a step, contexts
+    apart: that of lane ``l`` in step ``j`` of a row goes to partial sum ``(j % slots, l)``, which
+    begins with +0, by a fused multiply-add. All of these are added to +0 in the end, slot by slot,
+    and by lanes within a slot.
 
     Parameters
     ----------
@@ -120,6 +129,8 @@ def multiply_pairs(
         See :func:`pairs_of`.
     total : str
         Format of the sums.
+    context, lanes, slots : int
+        Of the order in which wider floats are summed; nothing else depends on them.
 
     Returns
     -------
@@ -136,6 +147,9 @@ def multiply_pairs(
     number, result = find_format(operand), find_format(total)
     x, y = check_codes(a, number)[:, None, :], check_codes(b, number).T[None, :, :]
     if not isinstance(number, FixedFormat):
+        if number.width > 8:
+            how = {"context": context, "lanes": lanes, "slots": slots}
+            return _sum_in_turns(x, y, pairs, operand=operand, total=total, **how)
         return dot(np.where(pairs, x, 0), np.where(pairs, y, 0), 0, source=operand, addend=total)
     if not isinstance(result, FixedFormat):
         raise ValueError(f"{operand} cannot be summed in {total}")
@@ -143,3 +157,36 @@ def multiply_pairs(
     p, q = (v << spare >> spare for v in (x, y))
     sums = np.where(pairs, (p - zeros[0]) * (q - zeros[1]), 0).sum(axis=-1)
     return (sums & (1 << result.width) - 1).astype(np.uint64)
+
+
+def _sum_in_turns(
+    x: NDArray[np.int64],
+    y: NDArray[np.int64],
+    pairs: NDArray[np.bool_],
+    *,
+    operand: str,
+    total: str,
+    context: int,
+    lanes: int,
+    slots: int,
+) -> NDArray[np.uint64]:
+    """Return sums of the products of pairs, in partial sums that take turns."""
+    m, n, inner = pairs.shape
+    x, y = (np.broadcast_to(v, pairs.shape) for v in (x, y))
+    sums = np.zeros((slots, lanes, m, n), np.uint64)
+    # Steps of each result so far.
+    step = np.zeros((m, n), np.int64)
+    for start in range(0, inner, context):
+        part = pairs[..., start : start + context]
+        ranks = np.cumsum(part, axis=-1) - 1
+        for at in range(part.shape[-1]):
+            rows, columns = np.nonzero(part[..., at])
+            rank = ranks[rows, columns, at]
+            place = (step[rows, columns] + rank // lanes) % slots, rank % lanes, rows, columns
+            a, b = (v[rows, columns, start + at] for v in (x, y))
+            sums[place] = multiply_add(a, b, sums[place], source=operand, addend=total)
+        step += -(-part.sum(axis=-1) // lanes)
+    result = np.zeros((m, n), np.uint64)
+    for partial in sums.reshape(slots * lanes, m, n):
+        result = add(result, partial, source=total)
+    return result
