@@ -104,7 +104,8 @@ class SparseMatmul(Block):
     -----
     An element takes ``ceil(pairs / lanes)`` cycles for a context, none where there is no pair, and
     no less than ``gap`` for a row. Contexts come one per cycle at most, and no faster than the
-    slowest queue has room. Elements in step take as long as the slowest of them, context by context.
+    slowest queue has room. Elements in step take as long as the slowest of them, context by
+    context.
 
     Elements beyond the end of a row or a column count as zeros. A zero is skipped whatever it would
     meet: infinity or NaN times zero adds nothing. Zeros of floats are those of either sign.
