@@ -7,13 +7,13 @@ from amaranth import Cat, Const, Module, Mux, Signal, Value
 from amaranth.lib import data, enum, stream
 from amaranth.lib.wiring import In, Out
 
-from sluice.arith.floats import unpack
 from sluice.block import Block, Driven
 from sluice.delay import delay, delay_line
-from sluice.formats import FORMATS, Float, find_format
+from sluice.formats import FORMATS, find_format
 from sluice.params import Choice, Flag, Int
+from sluice.sparsity.pair_bits import bits_of, join_bits
 from sluice.sparsity.pair_group import PairGroup
-from sluice.stream import Beat, Fifo, join, uneven
+from sluice.stream import Beat, Fifo, join
 
 if TYPE_CHECKING:
     import numpy as np
@@ -265,7 +265,7 @@ class SparseMatmul(Block):
         m = Module()
         for k, group in enumerate(self.groups):
             m.submodules[f"group_{k}"] = group
-        a, b = self._operand(m, "a"), self._operand(m, "b")
+        a, b = join_bits(m, self, "a"), join_bits(m, self, "b")
         m.submodules.buffer = buffer = Fifo(shape=a.payload.shape(), depth=self.buffer)
         m.d.comb += [
             buffer.i.valid.eq(a.valid),
@@ -279,32 +279,6 @@ class SparseMatmul(Block):
         self._admit(m, buffer)
         return m
 
-    def _operand(self, m: Module, name: str) -> Any:
-        """Return the stream of an operand with its bit vectors."""
-        given = {"word": self.beat} | ({"bits": self.bits_beat} if self.given else {})
-        both = stream.Signature(data.StructLayout(given)).create()
-        inputs = {"word": getattr(self, name)}
-        if self.given:
-            inputs["bits"] = getattr(self, f"{name}_bits")
-        join(m, inputs, both)
-        if self.given:
-            different = uneven(both.payload.word, both.payload.bits)
-            with m.If(both.valid & both.ready & different):
-                m.d.sync += self.status.uneven.eq(1)
-        return both
-
-    def _bits(self, payload: Any, zero: int) -> Value:
-        """Return which elements of a beat are not zero."""
-        if self.given:
-            return Value.cast(payload.bits.data) & payload.word.keep & payload.bits.keep
-        words = [Value.cast(word).as_unsigned() for word in payload.word.data]
-        if isinstance(self.number, Float):
-            number = self.number
-            some = [~unpack(word, number, flush=False).is_zero for word in words]
-        else:
-            some = [word != zero % (1 << self.number.width) for word in words]
-        return Cat(some) & payload.word.keep
-
     def _load(self, m: Module, b: Any) -> None:
         """Write the weights of one element after the other."""
         word = b.payload.word
@@ -314,7 +288,7 @@ class SparseMatmul(Block):
             b.ready.eq(self.state == State.LOAD),
             self.writes.eq(b.valid & b.ready),
         ]
-        bits = self._bits(b.payload, self.b_zero)
+        bits = bits_of(self, b.payload, self.b_zero)
         for k, group in enumerate(self.groups):
             mine = Cat(self.column == k * self.together + v for v in range(self.together))
             m.d.comb += [
@@ -388,7 +362,7 @@ class SparseMatmul(Block):
                 m.d.sync += number.eq(number + 1)
             with m.If(number == self.contexts):
                 m.d.sync += self.status.long.eq(1)
-        bits = delay(m, "a_bits", self._bits(come, self.a_zero), 1)
+        bits = delay(m, "a_bits", bits_of(self, come, self.a_zero), 1)
         ends = delay(m, "a_last", self.ends, 1)
         # All take it at once, and find out in the same cycle whether to keep it.
         word = delay_line(m, "a", Value.cast(come.word.data), self.groups[0].unit.front)

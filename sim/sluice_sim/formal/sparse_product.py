@@ -62,7 +62,7 @@ def _forbid_wrong_positions(proof: Proof, context: int, lanes: int) -> None:
         getattr(ranks, f"below_0_{g}") if g else Const(0, 1) for g in range(groups_of(context))
     ]
     add_positions(flow, bits, below, step, lanes=lanes, vectors=1)
-    counts = [Const(0, 1)]
+    counts: list[Value] = [Const(0, 1)]
     for k in range(context):
         counts.append((counts[-1] + bits[k])[: (k + 1).bit_length()])
     width = (context - 1).bit_length()
