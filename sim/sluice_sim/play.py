@@ -13,12 +13,14 @@ from sluice.array import Kind, Matmul, command_layout
 from sluice.array.driver import Product
 from sluice.block import Block
 from sluice.export import StreamPort, ports_of, streams_of, to_verilog
+from sluice.sparsity import SparseMatmul
+from sluice.sparsity.pair_driver import Pairs
 from sluice.technology import GENERIC, Technology
 from sluice.tensors import beats_of, rows_of
 from sluice_sim.models import models_of
 from sluice_sim.sweep import compile_bench
 
-__all__ = ["Played", "play", "play_product"]
+__all__ = ["Played", "play", "play_pairs", "play_product"]
 
 _BENCH = """
 module bench;
@@ -173,6 +175,24 @@ def play_product(engine: Matmul, product: Product) -> tuple[NDArray[np.uint64], 
         "ends": int(played["o"][-1]),
     }
     return product.assemble(rows_of(played.words["o"], engine.o_beat)), cycles
+
+
+def play_pairs(block: SparseMatmul, plan: Pairs) -> tuple[NDArray[np.uint64], NDArray[np.int64]]:
+    """Multiply two matrices; return the result, and when each row of each tile of columns ended.
+
+    The latter, of shape ``(tiles, M)``, is in cycles since the tile's last weights were loaded.
+    """
+    inputs: dict[str, Sequence[int]] = {"command": plan.commands}
+    for name, rows in plan.rows.items():
+        beat = block.bits_beat if name.endswith("bits") else block.beat
+        inputs[name] = [word for row in rows for word in beats_of(row, beat)]
+    limit = block.context * len(inputs["a"]) + 4 * sum(map(len, inputs.values())) + 10000
+    played = play(block, inputs, {"o": plan.packets}, limit=limit)
+    packets = rows_of(played.words["o"], block.o_beat)
+    last = np.flatnonzero([word >> block.beat.size - 1 for word in inputs["b"]])
+    begins = played["b"][last[block.pes - 1 :: block.pes]]
+    ends = played["o"].reshape(-1, plan.shape[0])
+    return np.array(plan.assemble(packets)), ends - begins[:, None]
 
 
 def _width(stream: StreamPort) -> int:
