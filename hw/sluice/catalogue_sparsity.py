@@ -1,8 +1,15 @@
 """The sparsity blocks of the catalogue."""
 
+from typing import Any
+
 from sluice.entry import DEFAULTS, Entry
 
 __all__ = ["SPARSITY"]
+
+
+def _tiny(operand: str, total: str, **more: Any) -> dict[str, Any]:
+    return {"operand": operand, "total": total, "lanes": 2, "sums": 4, "dense": 4, **more}
+
 
 SPARSITY = (
     Entry(
@@ -50,5 +57,32 @@ SPARSITY = (
         proofs=tuple({"element": "int4", "lanes": n, "stages": 0} for n in (2, 4)),
         mutants={"element": "int4", "lanes": 4, "stages": 2},
         measured=(*DEFAULTS, *((size, "ecp5-85k") for size in ("4", "8", "32"))),
+    ),
+    Entry(
+        "sparse_times_dense",
+        "sluice.sparsity:SparseTimesDense",
+        "a sparse matrix, or its transpose, times a dense one, from one encoding",
+        group="sparsity",
+        systems=("N2",),
+        bench="sluice_sim.bench.sparse:SparseTimesDenseBench",
+        proof="sluice_sim.formal.sparse:prove_sparse_times_dense",
+        golden="sluice_sim.golden.sparse:multiply_sparse",
+        presets={
+            "default": {},
+            "16": {"lanes": 16},
+            "bf16": {
+                **{"operand": "bf16", "total": "fp32", "stages": 16, "lanes": 4},
+                **{"sums": 64, "dense": 64},
+            },
+        },
+        cases=(
+            _tiny("int4", "int16", stages=0, index="uint4", lanes=1, sums=2, dense=2),
+            _tiny("int8", "int16", stages=1, index="uint4", lanes=3, sums=8),
+            _tiny("int8", "int32", stages=5, index="uint32", dense=8),
+            _tiny("fp8_e4m3", "fp16", stages=0),
+            _tiny("fp8_e5m2", "fp32", stages=3, index="uint8", flush=True),
+        ),
+        proofs=(_tiny("int4", "int16", stages=1, index="uint4", lanes=1, sums=2, dense=2),),
+        mutants=_tiny("int4", "int16", stages=1, index="uint4"),
     ),
 )

@@ -2,5 +2,6 @@
 
 from sluice.sparsity.compact import Compact
 from sluice.sparsity.expand import Expand
+from sluice.sparsity.sparse_times_dense import SparseTimesDense
 
-__all__ = ["Compact", "Expand"]
+__all__ = ["Compact", "Expand", "SparseTimesDense"]
