@@ -13,9 +13,9 @@ from sluice_sim.bench.arith import float_words
 from sluice_sim.bench.array import matrix_words
 from sluice_sim.bench.spec import Bench, Scenario, Word, beats
 from sluice_sim.golden.formats import FloatFormat, find_format
-from sluice_sim.golden.sparse import accumulate_rows, multiply_sparse
+from sluice_sim.golden.sparse import accumulate_rows, encode_columns, multiply_sparse
 
-__all__ = ["SparseTimesDenseBench", "random_encoding"]
+__all__ = ["SparseEncoderBench", "SparseTimesDenseBench", "random_encoding"]
 
 # Payloads by stream, results, and how many non-zeros are out of range.
 Part = tuple[Mapping[str, Sequence[int]], list[int], int]
@@ -35,6 +35,65 @@ def random_encoding(
     ptr = np.concatenate([[0], np.cumsum(np.bincount(rows, minlength=shape[0]))])
     values = matrix_words(operand, rng, (count,), zeros=0.05)
     return Encoding(shape, ptr, indices, values)
+
+
+class SparseEncoderBench(Bench):
+    """Matrices one after the other; some have columns that are not there, or change meanwhile."""
+
+    def __init__(self, block: Block):
+        super().__init__(block)
+        # The bitmap is cleared or read, and nothing moves meanwhile.
+        self.quiet = self.block.words + 60
+        self.patience = 1000 + 2 * self.block.words
+        self.resets = (self.block.words // 2 + 1, self.block.words + 20)
+
+    def scenario(self, kind: str, rng: np.random.Generator) -> Scenario:
+        made = self.block
+        columns, most = made.columns, (1 << made.width) - 1
+        if kind == "rate":
+            zeros = np.zeros(60, np.int64)
+            return self.join([(zeros, zeros)])
+        if kind == "extremes":
+            every = np.arange(columns)[: 4 * made.word + 3]
+            # Marks of a word so close that none is back before the next.
+            near = rng.integers(0, min(columns, 2 * made.word), 60)
+            lists = [every[:0], every[:1], every, every[::-1], every[:0], near, near % made.word]
+            lists += [np.repeat([0, columns - 1], 3), np.full(30, columns - 1)]
+            pairs = [(given, given) for given in lists]
+            far = np.array([0, columns, 1, most, most, columns - 1])
+            pairs += [(far, far)] if most >= columns else []
+            # The second time there is a column that was not marked.
+            return self.join([*pairs, (every[:1], every[:2]), (every, every)])
+        lists: list[NDArray[np.int64]] = []
+        for length in rng.integers(0, 24, 6, endpoint=True):
+            given = rng.integers(0, columns, int(length))
+            near = rng.integers(0, min(columns, 3 * made.word), int(length))
+            lists.append(np.where(rng.random(int(length)) < rng.choice([0, 0.5, 1]), near, given))
+        return self.join([(given, given) for given in lists])
+
+    def join(self, pairs: Iterable[tuple[NDArray[np.int64], NDArray[np.int64]]]) -> Scenario:
+        """Return what encodes lists of columns, each with what comes the second time."""
+        beat, columns = self.block.beat, self.block.columns
+        most = (1 << self.block.width) - 1
+        streams: dict[str, list[Word]] = {"i": [], "again": []}
+        expected: dict[str, list[int]] = {"o": [], "place": []}
+        wrong = unknown = 0
+        for first, second in pairs:
+            streams["i"] += [Word(w) for w in beats(beat, first.tolist())]
+            streams["again"] += [Word(w) for w in beats(beat, second.tolist())]
+            found, _ = encode_columns(first, columns)
+            wrong += int((first >= columns).sum())
+            missed = ~np.isin(second, found)
+            unknown += int(missed.sum())
+            places = np.where(missed, most, np.searchsorted(found, second))
+            expected["o"] += beats(beat, found.tolist())
+            expected["place"] += beats(beat, places.tolist())
+        status = int(wrong > 0) | int(unknown > 0) << 1 | wrong << 2
+        return Scenario(streams, expected, {"status": status})
+
+    def latency_pairs(self, inputs: int, outputs: int) -> list[tuple[int, int]]:
+        """Return the last index, and the first column."""
+        return [(inputs - 1, 0)]
 
 
 class SparseTimesDenseBench(Bench):

@@ -2,12 +2,12 @@
 
 from typing import Any
 
-from amaranth import Cat, Signal
+from amaranth import Cat, Mux, Signal, Value
 
 from sluice_sim.formal.engine import Proof
 from sluice_sim.formal.monitors import Source
 
-__all__ = ["prove_sparse_times_dense"]
+__all__ = ["prove_sparse_encoder", "prove_sparse_times_dense"]
 
 
 def prove_sparse_times_dense(proof: Proof) -> None:
@@ -44,3 +44,41 @@ def prove_sparse_times_dense(proof: Proof) -> None:
     proof.forbid("a word is written that was not read", sums.writes & ~reads)
     full = sums.queue.level == sums.depth
     proof.forbid("a result finds the queue full", sums.queue.i.valid & full)
+
+
+def prove_sparse_encoder(proof: Proof) -> None:
+    """Prove that the bitmap is what a plain set would be, however close marks of a word come.
+
+    A column is picked. When its word is read, its bit is set if and only if the column came since
+    its word was read last. The outputs are those of pipelines, whose rules are those of their
+    queues.
+    """
+    dut: Any = proof.dut
+    m = proof.module
+    Source(proof, dut.i)
+    Source(proof, dut.again, name="again")
+    # What is made of the words is of no account.
+    for name in ("numbers", "places"):
+        proof.give_anything(getattr(dut, name), name)
+    start, held = Signal(init=1), Signal(range(dut.columns))
+    free = proof.input(range(dut.columns), "column")
+    column, seen = Signal(range(dut.columns)), Signal()
+    m.d.sync += [start.eq(0), held.eq(column)]
+    m.d.comb += column.eq(Mux(start, Mux(free < dut.columns, free, 0), held))
+    i = dut.i
+    index = Value.cast(i.payload.data)
+    comes = i.valid & i.ready & i.payload.keep[0] & (index == column)
+    reads = dut.found.entry_valid & (dut.found.entry == column[dut.low :])
+    with m.If(reads):
+        m.d.sync += seen.eq(0)
+    with m.Elif(comes):
+        m.d.sync += seen.eq(1)
+    proof.forbid("a column comes while the bitmap is read", comes & reads)
+    # The word is in its register when it has passed the memory's.
+    expected, read = seen, reads
+    for k in range(2):
+        expected_then, read_then = Signal(name=f"expected_{k}"), Signal(name=f"read_{k}")
+        m.d.sync += [expected_then.eq(expected), read_then.eq(read)]
+        expected, read = expected_then, read_then
+    bit = dut.bits.bit_select(column[: dut.low], 1)
+    proof.forbid("a bit is not what it must be", read & (bit != expected))
