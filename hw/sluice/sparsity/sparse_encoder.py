@@ -122,8 +122,11 @@ class SparseEncoder(Block):
         marks = {"bits": self.word, "at": range(max(2, self.words)), "keep": 1, "last": 1}
         self.numbers = Pipeline(i_shape=data.StructLayout(marks), o_shape=self.beat, stages=1)
         self.places = Pipeline(i_shape=self.beat, o_shape=self.beat, stages=1 + _FETCH + steps + 2)
-        # A word of the bitmap that is read.
-        self.bits = Signal(self.word, reset_less=True)
+        # A word of the bitmap that is read; and one with another mark, which is written.
+        self.bits, self.marked = (
+            Signal(self.word, name=n, reset_less=True) for n in ("bits", "marked")
+        )
+        self.writes, self.writes_at = Signal(), Signal(range(max(2, self.words)))
         # The first word is fetched, held, and its first column put out.
         self.latency = _SETTLE + 2 + self.found.latency + 1 + self.numbers.latency
         streams = {"i": In, "again": In, "o": Out, "place": Out}
@@ -206,23 +209,31 @@ class SparseEncoder(Block):
         bit = Signal(self.word, name="bit", reset_less=True)
         m.d.sync += bit.eq(1 << delay(m, "low", index[:low], 1))
 
-        marked = Signal(self.word, reset_less=True)
+        marked = self.marked
         late: list[Value] = [marked]
         for k in range(1, _FORWARDS):
             late.append(delay(m, f"marked_{k}", late[-1], 1))
-        old: Value = delay(m, "old", bitmap.o, 1)
         ats, valids = [here], [valid]
+        news: list[Value] = [bit]
         for k in range(1, _FORWARDS + 1):
             ats.append(delay(m, f"at_{k}", ats[-1], 1))
             valids.append(delay(m, f"valid_{k}", valids[-1], 1, reset=True))
             same = Signal(name=f"same_{k}", reset_less=True)
             m.d.sync += same.eq((ats[k] == here) & valids[k])
-            old = old | (late[k - 1] & same.replicate(self.word))
+            if k < _FORWARDS:
+                news.append(late[k - 1] & same.replicate(self.word))
+            else:
+                # It was written when it was read, and what was read then may be anything.
+                news.append(Mux(same, late[k - 1], self.bits))
+        old = news[1]
+        for new in news[2:]:
+            old = old | new
         m.d.sync += marked.eq(old | bit)
-        with m.If(valids[2]):
+        m.d.comb += [self.writes.eq(valids[2]), self.writes_at.eq(ats[2])]
+        with m.If(self.writes):
             m.d.comb += [
                 bitmap.write.en.eq(1),
-                bitmap.write.addr.eq(ats[2]),
+                bitmap.write.addr.eq(self.writes_at),
                 bitmap.write.data.eq(marked),
             ]
         hit, fresh = Signal(self.word, reset_less=True), Signal()

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from amaranth import Cat, Mux, Signal, Value
+from amaranth import Cat, Const, Mux, Signal, Value
 
 from sluice_sim.formal.engine import Proof
 from sluice_sim.formal.monitors import Source
@@ -47,38 +47,39 @@ def prove_sparse_times_dense(proof: Proof) -> None:
 
 
 def prove_sparse_encoder(proof: Proof) -> None:
-    """Prove that the bitmap is what a plain set would be, however close marks of a word come.
+    """Prove that a word of the bitmap is written with the marks that were there, and a new one.
 
-    A column is picked. When its word is read, its bit is set if and only if the column came since
-    its word was read last. The outputs are those of pipelines, whose rules are those of their
-    queues.
+    That is so however close indices of a word come to each other: what was there is what was read,
+    and what was written after that, but for a word that was read while it was written, which may
+    be anything. An index is written a fixed time after it was taken, if there is such a column. The
+    outputs are those of pipelines, whose rules are those of their queues.
     """
     dut: Any = proof.dut
     m = proof.module
     Source(proof, dut.i)
     Source(proof, dut.again, name="again")
-    # What is made of the words is of no account.
-    for name in ("numbers", "places"):
+    for name in ("found", "numbers", "places"):
         proof.give_anything(getattr(dut, name), name)
-    start, held = Signal(init=1), Signal(range(dut.columns))
-    free = proof.input(range(dut.columns), "column")
-    column, seen = Signal(range(dut.columns)), Signal()
-    m.d.sync += [start.eq(0), held.eq(column)]
-    m.d.comb += column.eq(Mux(start, Mux(free < dut.columns, free, 0), held))
-    i = dut.i
-    index = Value.cast(i.payload.data)
-    comes = i.valid & i.ready & i.payload.keep[0] & (index == column)
-    reads = dut.found.entry_valid & (dut.found.entry == column[dut.low :])
-    with m.If(reads):
-        m.d.sync += seen.eq(0)
-    with m.Elif(comes):
-        m.d.sync += seen.eq(1)
-    proof.forbid("a column comes while the bitmap is read", comes & reads)
-    # The word is in its register when it has passed the memory's.
-    expected, read = seen, reads
-    for k in range(2):
-        expected_then, read_then = Signal(name=f"expected_{k}"), Signal(name=f"read_{k}")
-        m.d.sync += [expected_then.eq(expected), read_then.eq(read)]
-        expected, read = expected_then, read_then
-    bit = dut.bits.bit_select(column[: dut.low], 1)
-    proof.forbid("a bit is not what it must be", read & (bit != expected))
+
+    def before(value: Any, cycles: int, name: str) -> Value:
+        for k in range(cycles):
+            later = Signal(len(value), name=f"{name}_{k}")
+            m.d.sync += later.eq(value)
+            value = later
+        return value
+
+    index = Value.cast(dut.i.payload.data)
+    takes = dut.i.valid & dut.i.ready & dut.i.payload.keep[0] & (index < dut.columns)
+    proof.forbid("an index is not written in time", before(takes, 4, "takes") != dut.writes)
+    taken = before(index, 4, "taken")
+    wrong_word = dut.writes_at != taken[dut.low :]
+    proof.forbid("another word is written", dut.writes & wrong_word)
+    marks: Value = Const(1) << taken[: dut.low]
+    there = before(dut.bits, 1, "bits")
+    for k in (3, 2, 1):
+        same = before(dut.writes, k, f"writes_{k}") & (
+            before(dut.writes_at, k, f"writes_at_{k}") == dut.writes_at
+        )
+        written = before(dut.marked, k, f"written_{k}")
+        there = Mux(same, written if k == 3 else there | written, there)
+    proof.forbid("a mark is lost or made up", dut.writes & (dut.marked != (there | marks)))
