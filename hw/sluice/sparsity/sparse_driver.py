@@ -90,6 +90,9 @@ class SparseProduct:
     steps : int
         Of non-zeros, over all slices and parts: what no engine of as many lanes does in fewer
         cycles.
+    cycles : int
+        From the first step to the last result, if nothing has to be waited for: if the output is
+        ready, and rows of the dense matrix are there when the sums of the part before have left.
     """
 
     shape: tuple[int, int]
@@ -98,6 +101,7 @@ class SparseProduct:
     command: list[int] = field(default_factory=list)
     parts: list[tuple[int, int, int]] = field(default_factory=list)
     steps: int = 0
+    cycles: int = 0
 
     def payloads(self, engine: SparseTimesDense) -> dict[str, list[int]]:
         """Return the payloads of every stream."""
@@ -145,7 +149,7 @@ def plan_sparse(
     rows, places = matrix.rows, matrix.places
     count = len(matrix.columns) if transpose else matrix.shape[0]
     product = SparseProduct((count, width))
-    across = engine.lanes * engine.slices
+    across, next_one, end = engine.lanes * engine.slices, 0, 0
     for wide in _spans(width, across):
         for out in _spans(count, engine.sums):
             # Without a row there is one part all the same, in which all sums stay zero.
@@ -166,14 +170,18 @@ def plan_sparse(
                 loads = len(parts) > 1 or out.start == 0
                 if loads:
                     product.rows["d"] += list(used[part.start : part.stop, wide.start : wide.stop])
-                beats = -(-len(wide) // engine.lanes)
+                beats, hold = -(-len(wide) // engine.lanes), rank < len(parts) - 1
                 exponent = (beats - 1).bit_length()
-                product.steps += len(chosen) << exponent
+                steps = len(chosen) << exponent
+                product.steps += steps
+                # To the first step of a command from the one of the command before, or the end.
+                product.cycles += next_one + steps + len(near) - len(np.unique(rows[chosen]))
+                next_one, end = _cycles(engine, len(out), beats, hold=hold)
                 product.command.append(
                     encode_command(
                         engine.count_bits,
                         transpose=int(transpose),
-                        hold=int(rank < len(parts) - 1),
+                        hold=int(hold),
                         slices=exponent,
                         beats=beats - 1,
                         lanes=(len(wide) - 1) % engine.lanes,
@@ -183,7 +191,19 @@ def plan_sparse(
                     )
                 )
             product.parts += [(row, wide.start, len(wide)) for row in out]
+    product.cycles += end
     return product
+
+
+def _cycles(engine: SparseTimesDense, rows: int, beats: int, *, hold: bool) -> tuple[int, int]:
+    """Return the cycles after the last non-zero: to the next command's step, to the last result."""
+    slices = 1 << (beats - 1).bit_length()
+    banks = engine.slices // slices
+    group, row = divmod(rows - 1, banks)
+    whole = engine.slices * banks
+    last = group * whole + (banks - 1) * engine.slices + row * slices + beats - 1
+    leaves = 0 if hold else (group + 1) * whole + engine.loop
+    return engine.loop + leaves + 1, engine.loop + last + engine.store.latency
 
 
 def _send_a(
