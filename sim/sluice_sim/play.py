@@ -13,14 +13,15 @@ from sluice.array import Kind, Matmul, command_layout
 from sluice.array.driver import Product
 from sluice.block import Block
 from sluice.export import StreamPort, ports_of, streams_of, to_verilog
-from sluice.sparsity import SparseMatmul
+from sluice.sparsity import SparseMatmul, SparseTimesDense
 from sluice.sparsity.pair_driver import Pairs
+from sluice.sparsity.sparse_driver import SparseProduct
 from sluice.technology import GENERIC, Technology
 from sluice.tensors import beats_of, rows_of
 from sluice_sim.models import models_of
 from sluice_sim.sweep import compile_bench
 
-__all__ = ["Played", "play", "play_pairs", "play_product"]
+__all__ = ["Played", "play", "play_pairs", "play_product", "play_sparse"]
 
 _BENCH = """
 module bench;
@@ -193,6 +194,31 @@ def play_pairs(block: SparseMatmul, plan: Pairs) -> tuple[NDArray[np.uint64], ND
     begins = played["b"][last[block.pes - 1 :: block.pes]]
     ends = played["o"].reshape(-1, plan.shape[0])
     return np.array(plan.assemble(packets)), ends - begins[:, None]
+
+
+def play_sparse(
+    engine: SparseTimesDense, product: SparseProduct
+) -> tuple[NDArray[np.uint64], dict[str, int]]:
+    """Multiply a sparse matrix by a dense one; return the result, and when what happened.
+
+    Cycles are those of the first row that is loaded (``loads``, where there is one), of the first
+    and the last non-zero or empty row that is taken (``begins``, ``taken``), and of the first and
+    the last result (``gives``, ``ends``).
+    """
+    inputs = product.payloads(engine)
+    beats = sum(-(-count // engine.lanes) for _, _, count in product.parts)
+    limit = engine.sums * engine.slices * (len(product.command) + 1)
+    limit += 4 * (product.steps + beats * engine.slices + sum(map(len, inputs.values()))) + 10000
+    played = play(engine, inputs, {"o": beats}, limit=limit)
+    at = {
+        "begins": int(played["a"][0]),
+        "taken": int(played["a"][-1]),
+        "gives": int(played["o"][0]),
+        "ends": int(played["o"][-1]),
+    }
+    if len(played["d"]):
+        at["loads"] = int(played["d"][0])
+    return product.assemble(rows_of(played.words["o"], engine.o_beat)), at
 
 
 def _width(stream: StreamPort) -> int:
