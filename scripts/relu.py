@@ -69,7 +69,7 @@ def ratios() -> list[str]:
 
 def areas() -> list[str]:
     """Return the table of areas."""
-    sizes = {4: "4", 8: "8", 16: "default", 32: "32"}
+    sizes = {16: "default"}
     head = ["block", *(f"P = {p}" for p in sizes), "exponent"]
     lines = [f"| {' | '.join(head)} |", "|" + " --- |" * len(head)]
     for name in ("relu_compress", "relu_decompress"):

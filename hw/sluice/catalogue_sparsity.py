@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from sluice.entry import DEFAULTS, Entry
+from sluice.entry import Entry
 
 __all__ = ["SPARSITY"]
 
@@ -13,7 +13,6 @@ _SIZES: dict[str, dict[str, Any]] = {
     "8": {"lanes": 8},
     "32": {"lanes": 32},
 }
-_MEASURED = (*DEFAULTS, *((size, "ecp5-85k") for size in ("4", "8", "32")))
 
 SPARSITY = (
     Entry(
@@ -67,7 +66,6 @@ SPARSITY = (
         ),
         proofs=({"element": "int4", "lanes": 2, "block": 4, "stages": 0},),
         mutants={"element": "int4", "lanes": 4, "block": 8, "stages": 2},
-        measured=_MEASURED,
     ),
     Entry(
         "relu_decompress",
@@ -86,7 +84,6 @@ SPARSITY = (
         ),
         proofs=({"element": "int4", "lanes": 2, "block": 4, "stages": 0},),
         mutants={"element": "int4", "lanes": 4, "block": 8, "stages": 2, "derivative": True},
-        measured=_MEASURED,
     ),
     Entry(
         "prune",

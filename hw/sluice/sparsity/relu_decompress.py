@@ -137,12 +137,12 @@ class ReluDecompress(Block):
 
     def _decode(self, m: Module) -> Any:
         """Return the stream of entries of the table, with all that can be known of each ahead."""
-        low = self.lanes.bit_length() - 1
+        low, high = self.lanes.bit_length() - 1, self.block.bit_length()
         decoded = data.StructLayout(
             {
                 "whole": 1,
                 "last": 1,
-                "final": 15 - low,
+                "final": max(1, high - low - 1),
                 "single": 1,
                 "run": self.lanes,
                 "skips": 1,
@@ -153,14 +153,16 @@ class ReluDecompress(Block):
         counts, to = self.counts.payload, table.i.payload
         word = Value.cast(counts.data)
         skip = sample_settings(m, self.config, self.counts).skip
-        whole, count = Signal(), Signal(15)
+        whole, count = Signal(), Signal(high)
         m.d.comb += [
             # An empty packet has no entry, and its bitmap no bits.
             whole.eq(word[-1] | ~counts.keep),
-            count.eq(Mux(counts.keep, word[:-1], 0)),
+            count.eq(Mux(counts.keep, word[:high], 0)),
             to.whole.eq(whole),
             to.last.eq(counts.last),
-            to.final.eq(Mux(whole, Mux(count.any(), (count - 1)[low:15], 0), self.beats - 1)),
+            to.final.eq(
+                Mux(whole, Mux(count.any(), (count - 1)[low : high - 1], 0), self.beats - 1)
+            ),
             to.single.eq(Mux(whole, count <= self.lanes, self.beats == 1)),
             to.run.eq(
                 run_of(count[:low], self.lanes)
