@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from sluice.entry import DEFAULTS, Entry
+from sluice.entry import Entry
 
 __all__ = ["SPARSE"]
 
@@ -41,7 +41,6 @@ SPARSE = (
             for n, lanes in ((4, 1), (8, 8), (16, 1), (16, 2))
         ),
         mutants={"context": 8, "lanes": 2, "places": 4, "context_bits": 2},
-        measured=(*DEFAULTS, ("16x2", "ecp5-85k"), ("64", "ecp5-85k")),
     ),
     Entry(
         "sparse_matmul",
@@ -68,7 +67,6 @@ SPARSE = (
         ),
         proofs=({**_PAIRS, "pes": 1, "contexts": 2, "places": 2, "buffer": 1, "stages": 0},),
         mutants={**_PAIRS, "pes": 2, "contexts": 4, "places": 4, "a_zero": 1, "stages": 1},
-        measured=(*DEFAULTS, ("lock_step", "ecp5-85k"), ("fp8", "ecp5-85k")),
     ),
     Entry(
         "sparse_encoder",
