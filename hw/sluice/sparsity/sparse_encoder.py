@@ -76,8 +76,10 @@ class SparseEncoder(Block):
 
     A word that is marked again within three cycles is not yet back in the memory; what these have
     marked is taken along. ``i`` is taken in one state of the block and ``again`` in another, which
-    is why ``ready`` of both is driven here. Golden model:
-    :func:`sluice_sim.golden.sparse.encode_columns`.
+    is why ``ready`` of both is driven here.
+
+    Method: US12008475 (two more vectors beside the encoding of a sparse matrix).
+    Golden model: :func:`sluice_sim.golden.sparse.encode_columns`.
 
     Raises
     ------

@@ -118,7 +118,11 @@ class SparseMatmul(Block):
     row, ``slots * lanes`` times those of an addition.
 
     ``b`` is taken only between products. Reset drops everything but the weights, which count as
-    zeros from then on. Golden model: :func:`sluice_sim.golden.sparse_product.multiply_pairs`.
+    zeros from then on.
+
+    Method: bit vectors of both operands combined, as in Sparse-PE (Qureshi and Munir, IEEE Access,
+    2021), with operands left unpacked. Golden model:
+    :func:`sluice_sim.golden.sparse_product.multiply_pairs`.
 
     Raises
     ------

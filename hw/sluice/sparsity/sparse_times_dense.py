@@ -100,6 +100,8 @@ class SparseTimesDense(Block):
 
     ``a.ready`` and ``place.ready`` depend on the ``valid`` of both and on the payload of both in
     the same cycle: a row without an element takes no place. This is why they are driven here.
+
+    Method: US12008475 (two more vectors beside the encoding of a sparse matrix).
     Golden model: :func:`sluice_sim.golden.sparse.multiply_sparse`.
 
     Raises

@@ -61,7 +61,11 @@ class SparsityDecoder(Block):
 
     A context's positions may wait for the next context with a pair, or for the packet's end.
     Inputs' ``ready`` depends on each other's ``valid`` in the same cycle, and on a register. Reset
-    drops what is on the way. Golden model: :func:`sluice_sim.golden.sparse_product.decode`.
+    drops what is on the way.
+
+    Method: bit vectors of both operands combined, as in Sparse-PE (Qureshi and Munir, IEEE Access,
+    2021), with operands left unpacked. Golden model:
+    :func:`sluice_sim.golden.sparse_product.decode`.
 
     Raises
     ------
