@@ -114,28 +114,32 @@ def multiply(
         "rows": len(y),
         "multiplies": at["taken"] - at["begins"] + slices,
         "leaves": at["ends"] - at["taken"],
-        "whole": at["ends"] - at["loads"] + 1,
-        "clears": engine.sums * engine.slices,
     }
 
 
 def table(encoded: dict[str, int], products: list[dict[str, Any]]) -> str:
     """Return the results as Markdown."""
-    dense, compact = COLUMNS, encoded["columns"]
+    count, compact, words = (encoded[k] for k in ("non-zeros", "columns", "words"))
+    first, walk, second = (encoded[k] for k in ("first pass", "reading the bitmap", "second pass"))
     lines = [
-        f"{ROWS} x {COLUMNS} with {encoded['non-zeros']} non-zeros has {compact} columns that are "
-        f"not empty: the compact gradient is {dense / compact:.1f} times smaller than the whole.",
+        (
+            f"{ROWS} x {COLUMNS} with {count} non-zeros has {compact} columns that are not empty: "
+            f"the compact gradient is {COLUMNS / compact:.1f} times smaller than the whole."
+        ),
         "",
-        f"The encoder takes {encoded['first pass']} cycles for the first pass, "
-        f"{encoded['reading the bitmap']} to read the {encoded['words']} words of its bitmap, and "
-        f"{encoded['second pass']} for the second pass.",
+        (
+            f"The encoder takes {first} cycles for the first pass, {walk} to read the {words} "
+            f"words of its bitmap, and {second} for the second pass."
+        ),
         "",
-        "| operands | lanes | product | D | rows of sums | non-zeros: cycles | per step | "
-        "sums leave: cycles |",
+        (
+            "| operands | lanes | product | D | rows of sums | non-zeros: cycles | per step | "
+            "sums leave: cycles |"
+        ),
         "| --- | --- | --- | --- | --- | --- | --- | --- |",
     ]
     for r in products:
-        steps = encoded["non-zeros"] * -(-r["width"] // r["lanes"])
+        steps = count * -(-r["width"] // r["lanes"])
         rows = ROWS if r["transpose"] else COLUMNS
         name = "Aᵀ D" if r["transpose"] else "A D"
         name += ", one column" if r["one column"] else ""

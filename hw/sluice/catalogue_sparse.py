@@ -100,7 +100,7 @@ SPARSE = (
             "16": {"lanes": 16},
             "bf16": {
                 **{"operand": "bf16", "total": "fp32", "stages": 16, "lanes": 4},
-                **{"sums": 64, "dense": 64},
+                **{"sums": 32, "dense": 64},
             },
         },
         cases=(
