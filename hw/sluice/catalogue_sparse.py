@@ -6,6 +6,9 @@ from sluice.entry import Entry
 
 __all__ = ["SPARSE"]
 
+# Memories of flip-flops and gates would be most of what is counted.
+_FPGA = (("default", "ecp5-85k"),)
+
 _PAIRS: dict[str, Any] = {
     **{"operand": "int4", "total": "int32", "context": 4, "pes": 2, "contexts": 8},
     **{"places": 8, "buffer": 8, "stages": 1},
@@ -67,6 +70,7 @@ SPARSE = (
         ),
         proofs=({**_PAIRS, "pes": 1, "contexts": 2, "places": 2, "buffer": 1, "stages": 0},),
         mutants={**_PAIRS, "pes": 2, "contexts": 4, "places": 4, "a_zero": 1, "stages": 1},
+        measured=_FPGA,
     ),
     Entry(
         "sparse_encoder",
@@ -112,5 +116,6 @@ SPARSE = (
         ),
         proofs=(_tiny("int4", "int16", stages=1, index="uint4", lanes=1, sums=2, dense=2),),
         mutants=_tiny("int4", "int16", stages=1, index="uint4"),
+        measured=_FPGA,
     ),
 )

@@ -101,6 +101,8 @@ class DecodeUnit(wiring.Component):
     go: Signal
     o: Any
     lag = POSITION_STEPS
+    # One that is made only to be asked for its latency is no mistake.
+    _MustUse__silence = True
 
     def __init__(
         self, *, context: int, lanes: int, vectors: int, places: int, tag: int, late: int = 0
