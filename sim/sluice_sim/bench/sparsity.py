@@ -154,8 +154,10 @@ class ReluDecompressBench(Bench):
                 ("bitmap", block.bits_beat, bits),
                 ("i", block.i_beat, [*before, *stored]),
             ):
-                config = skip if name == names[0] else None
-                sent[name] += [Word(w, config) for w in beats(beat, [int(x) for x in row])]
+                # Behind a packet's first beat settings are anything.
+                first, *others = beats(beat, [int(x) for x in row])
+                sent[name].append(Word(first, skip if name == names[0] else None))
+                sent[name] += [Word(w) for w in others]
             out["o"] += beats(block.i_beat, [int(x) for x in found])
             if block.derivative:
                 out["bits"] += beats(block.bits_beat, [int(x != 0) for x in found])
@@ -219,7 +221,8 @@ class PruneBench(Bench):
                 is_float=isinstance(number, Float),
             )
             config = pack_fields(layout, {"threshold": threshold, "most": most})
-            sent += [Word(w, config) for w in beats(block.i_beat, words.tolist())]
+            first, *others = beats(block.i_beat, words.tolist())
+            sent += [Word(first, config), *map(Word, others)]
             out["o"] += beats(block.i_beat, np.where(kept, words, 0).tolist())
             out["bits"] += beats(block.bits_beat, kept.astype(int).tolist())
             if kind == "rate":
