@@ -83,7 +83,7 @@ SPARSITY = (
             {"element": "fp32", "lanes": 8, "block": 64, "stages": 5, "derivative": True},
         ),
         proofs=({"element": "int4", "lanes": 2, "block": 4, "stages": 0},),
-        mutants={"element": "int4", "lanes": 4, "block": 8, "stages": 2, "derivative": True},
+        mutants={"element": "int4", "lanes": 4, "block": 16, "stages": 2, "derivative": True},
     ),
     Entry(
         "prune",

@@ -138,6 +138,9 @@ class ReluCompressBench(Bench):
 class ReluDecompressBench(Bench):
     """Tensors as they were compressed, some of them cut out of a longer one, some broken."""
 
+    # The last one hits a beat as it enters the datapath.
+    resets = (5, 6)
+
     def scenario(self, kind: str, rng: np.random.Generator) -> Scenario:
         block = self.block
         # The first one is timed, and settings go with it.
@@ -154,8 +157,10 @@ class ReluDecompressBench(Bench):
                 ("bitmap", block.bits_beat, bits),
                 ("i", block.i_beat, [*before, *stored]),
             ):
-                config = skip if name == names[0] else None
-                sent[name] += [Word(w, config) for w in beats(beat, [int(x) for x in row])]
+                # Behind a packet's first beat settings are anything.
+                first, *others = beats(beat, [int(x) for x in row])
+                sent[name].append(Word(first, skip if name == names[0] else None))
+                sent[name] += [Word(w) for w in others]
             out["o"] += beats(block.i_beat, [int(x) for x in found])
             if block.derivative:
                 out["bits"] += beats(block.bits_beat, [int(x != 0) for x in found])
@@ -178,6 +183,11 @@ class ReluDecompressBench(Bench):
             # Elements beyond those of the blocks are dropped as well.
             add([1] * (size + 1), ones, [size], ones)
             add([1] * (size - 1), [], [1 << 15 | size], [*ones[1:], 0])
+            for _ in range(10):
+                words = np.where(rng.random(3 * size) < 0.6, np.uint64(1), np.uint64(0))
+                stored, bits, counts = relu_compress(words, block=size, width=block.width)
+                stored = stored[: int(rng.integers(0, stored.size))]
+                add(stored, bits, counts, relu_decompress(stored, bits, counts, block=size))
             if size > block.lanes:
                 # A bitmap that ends within a block ends it.
                 short = ones[: block.lanes]
@@ -219,7 +229,8 @@ class PruneBench(Bench):
                 is_float=isinstance(number, Float),
             )
             config = pack_fields(layout, {"threshold": threshold, "most": most})
-            sent += [Word(w, config) for w in beats(block.i_beat, words.tolist())]
+            first, *others = beats(block.i_beat, words.tolist())
+            sent += [Word(first, config), *map(Word, others)]
             out["o"] += beats(block.i_beat, np.where(kept, words, 0).tolist())
             out["bits"] += beats(block.bits_beat, kept.astype(int).tolist())
             if kind == "rate":

@@ -81,13 +81,13 @@ def relu_compress(
 def relu_decompress(
     stored: ArrayLike, bits: ArrayLike, counts: ArrayLike, *, block: int
 ) -> NDArray[np.uint64]:
-    """Return the array that :func:`relu_compress` made these of."""
+    """Return the array that :func:`relu_compress` made these of; elements that lack are zeros."""
     a, flags = np.asarray(stored, np.uint64), np.asarray(bits, bool)
     parts = [a[:0]]
     for entry in np.asarray(counts, np.uint64).tolist():
         count = entry & (1 << 15) - 1
         if entry >> 15:
-            parts.append(a[:count])
+            parts.append(expand(a[:count], np.ones(count)))
         else:
             parts.append(expand(a[:count], flags[:block]))
             flags = flags[block:]
