@@ -52,7 +52,7 @@ def test_broken_block_is_refuted(name, parameters, right, wrong, told):
     [
         (Pipeline, "room.eq(held != self.depth - 1)", "room.eq(1)", "room"),
         (Pipeline, "taken.eq(self.i.valid & room)", "taken.eq(self.i.valid)", "out than went in"),
-        (Elementwise, '"frame", frame, self.unit_latency', '"frame", frame, 0', "order"),
+        (Elementwise, "first.last), self.unit_latency", "first.last), 0", "order"),
     ],
     ids=["no credits", "not ready", "frame too early"],
 )

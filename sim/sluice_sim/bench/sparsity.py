@@ -91,6 +91,10 @@ class ExpandBench(Bench):
 
 def tensors_of(kind: str, rng: np.random.Generator, block: Any) -> Iterable[np.ndarray]:
     """Yield packets for blocks of ``block.block`` elements, some at the border to raw ones."""
+    if kind == "rate":
+        size = max(40 * block.lanes, 3 * block.block)
+        yield rng.integers(1, 1 << block.width, size, dtype=np.uint64)
+        return
     for flags in flags_of(kind, rng, block.lanes):
         yield np.where(flags, rng.integers(1, 1 << block.width, flags.size, dtype=np.uint64), 0)
     size, width = block.block, block.width
