@@ -125,6 +125,12 @@ class Bench:
         """Yield (input transfer, output transfer it completes) of the ``rate`` scenario."""
         return zip(range(inputs), range(outputs), strict=True)
 
+    def check_cycles(self, moved: Mapping[str, Sequence[int]]) -> None:
+        """Fail unless the beats of the ``rate`` scenario moved when the block promises they do.
+
+        ``moved`` says of each stream in which cycles; of latency and interval the bench knows.
+        """
+
     def compare(self, received: Mapping[str, Sequence[int]], scenario: Scenario) -> None:
         """Fail unless every output stream gave what it had to, in that order."""
         for name, expected in scenario.expected.items():

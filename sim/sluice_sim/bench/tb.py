@@ -166,6 +166,7 @@ async def latency_and_interval(dut):
         assert abs(interval - promised) < 1 / (len(i) - half), (
             f"interval {interval}, promised {promised}"
         )
+    run.bench.check_cycles({name: port.moved for name, port in run.ports.items()})
 
 
 @cocotb.test(timeout_time=2, timeout_unit="ms")
