@@ -122,4 +122,31 @@ SPARSE = (
         mutants=_tiny("int4", "int16", stages=1, index="uint4"),
         measured=_FPGA,
     ),
+    Entry(
+        "sparse_update",
+        "sluice.sparsity:SparseUpdate",
+        "add a compact gradient to the rows of the weights that it belongs to",
+        group="sparsity",
+        systems=("N2",),
+        bench="sluice_sim.bench.sparse_update:SparseUpdateBench",
+        proof="sluice_sim.formal.sparse:prove_sparse_update",
+        golden="sluice_sim.golden.sparse:update_row",
+        presets={"default": {}, "fp32": {"element": "fp32", "lanes": 4}},
+        cases=(
+            {"element": "fp8_e5m2", "lanes": 1, "rows": 2, "beats": 1, "stages": 0},
+            {"element": "fp8_e4m3", "lanes": 3, "rows": 16, "index": "uint4", "stages": 3},
+            {"element": "fp16", "lanes": 2, "rows": 256, "beats": 2, "index": "uint32"},
+        ),
+        proofs=(
+            {
+                **{"element": "fp8_e5m2", "lanes": 1, "rows": 2, "beats": 2},
+                **{"index": "uint4", "stages": 1},
+            },
+        ),
+        mutants={
+            **{"element": "fp8_e5m2", "lanes": 2, "rows": 4, "beats": 2},
+            **{"index": "uint4", "stages": 2},
+        },
+        measured=_FPGA,
+    ),
 )

@@ -11,6 +11,7 @@ from sluice.sparsity.relu_decompress import ReluDecompress
 from sluice.sparsity.sparse_encoder import SparseEncoder
 from sluice.sparsity.sparse_matmul import SparseMatmul
 from sluice.sparsity.sparse_times_dense import SparseTimesDense
+from sluice.sparsity.sparse_update import SparseUpdate
 from sluice.sparsity.sparsity_decoder import SparsityDecoder
 
 __all__ = [
@@ -24,6 +25,7 @@ __all__ = [
     "SparseEncoder",
     "SparseMatmul",
     "SparseTimesDense",
+    "SparseUpdate",
     "SparsityDecoder",
     "magnitude_bits",
 ]
