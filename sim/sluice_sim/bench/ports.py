@@ -44,6 +44,8 @@ class StreamPort:
         self.fields = [getattr(dut, n) for n in names]
         self.widths = [1 if isinstance(f, LogicObject) else len(f) for f in self.fields]
         self.shy, self.hold = False, 0
+        # After so many beats `receive` pauses once for so many cycles.
+        self.pause: tuple[int, int] | None = None
         self.moved: list[int] = []
         self.words: list[int] = []
 
@@ -92,6 +94,10 @@ class StreamPort:
         for _ in range(self.hold):
             await RisingEdge(self.clk)
         while True:
+            if self.pause and len(self.moved) >= self.pause[0]:
+                self.ready.value, cycles, self.pause = 0, self.pause[1], None
+                for _ in range(cycles):
+                    await RisingEdge(self.clk)
             if not self.shy:
                 self.ready.value = int(self.rng.random() < self.active)
             await RisingEdge(self.clk)
