@@ -148,14 +148,15 @@ class SparseUpdate(Block):
         m.submodules.front, m.submodules.pipeline = front, pipeline = self.front, self.pipeline
         self._join(m)
 
-        # Places of the beats whose words are not written yet.
+        # Places of the beats whose words are not written yet. Those that reset drops stay here for
+        # as long, and hold up at most a beat that is for the same place.
         come: Any = front.o.payload
         comes = pipeline.entry_valid
         at, there = Value.cast(come.at), [comes]
         ages = [at]
         for age in range(1, self.loop + 1):
             ages.append(delay(m, f"at_{age}", ages[-1], 1))
-            there.append(delay(m, f"there_{age}", there[-1], 1, reset=True))
+            there.append(delay(m, f"there_{age}", there[-1], 1))
         waits = Cat(there[k] & (ages[k] == at) for k in range(1, self.loop + 1)).any()
         m.d.comb += [
             pipeline.i.valid.eq(front.o.valid & ~waits),

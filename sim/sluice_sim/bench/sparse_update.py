@@ -75,7 +75,8 @@ class SparseUpdateBench(Bench):
             rows += [made.rows - 1, 0]
             for row in rows:
                 add(row, length, store=True)
-            for _ in range(12):
+            # Many of few elements, so that operands of all kinds meet.
+            for _ in range(12 if whole > 8 else 60):
                 row = int(rng.choice(rows[:2] if rng.random() < 0.5 else rows))
                 if kind == "extremes" and limit > made.rows and rng.random() < 0.2:
                     wrong = True
