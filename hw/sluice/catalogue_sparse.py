@@ -91,7 +91,7 @@ SPARSE = (
             {"columns": 300, "word": 32, "index": "uint32"},
         ),
         proofs=({"columns": 6, "word": 2, "index": "uint4"},),
-        mutants={"columns": 13, "word": 4, "index": "uint4"},
+        mutants={"columns": 140, "word": 4, "index": "uint8"},
     ),
     Entry(
         "sparse_times_dense",

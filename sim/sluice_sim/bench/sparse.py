@@ -11,7 +11,7 @@ from sluice.sparsity.sparse_command import encode_command
 from sluice.sparsity.sparse_driver import Encoding, plan_sparse
 from sluice_sim.bench.arith import float_words
 from sluice_sim.bench.array import matrix_words
-from sluice_sim.bench.spec import Bench, Scenario, Word, beats
+from sluice_sim.bench.spec import Bench, Scenario, Word, beats, pack
 from sluice_sim.golden.formats import FloatFormat, find_format
 from sluice_sim.golden.sparse import accumulate_rows, encode_columns, multiply_sparse
 
@@ -40,36 +40,102 @@ def random_encoding(
 class SparseEncoderBench(Bench):
     """Matrices one after the other; some have columns that are not there, or change meanwhile."""
 
+    modules = ("sluice_sim.bench.tb_moments", "sluice_sim.bench.tb_out_of_range")
+
     def __init__(self, block: Block):
         super().__init__(block)
+        made = self.block
         # The bitmap is cleared or read, and nothing moves meanwhile.
-        self.quiet = self.block.words + 60
-        self.patience = 1000 + 2 * self.block.words
-        self.resets = (self.block.words // 2 + 1, self.block.words + 20)
+        self.quiet = made.words + 60
+        self.patience = 1000 + 2 * made.words
+        self.hold = 2 * made.words + 100
+        self.resets = (made.words // 2 + 1, made.words + 20)
+        self.moments = (("i", 8), ("o", 3), ("again", 12), ("place", 2), ("i", 60))
+        self.lists = self.counted()
 
     def scenario(self, kind: str, rng: np.random.Generator) -> Scenario:
         made = self.block
         columns, most = made.columns, (1 << made.width) - 1
         if kind == "rate":
-            zeros = np.zeros(60, np.int64)
-            return self.join([(zeros, zeros)])
+            return self.join([(given, given) for given in self.lists])
         if kind == "extremes":
-            every = np.arange(columns)[: 4 * made.word + 3]
+            every = np.arange(columns if columns <= 300 else 4 * made.word + 3)
             # Marks of a word so close that none is back before the next.
             near = rng.integers(0, min(columns, 2 * made.word), 60)
             lists = [every[:0], every[:1], every, every[::-1], every[:0], near, near % made.word]
             lists += [np.repeat([0, columns - 1], 3), np.full(30, columns - 1)]
+            # Counts of which one bit is set.
+            lists += [every[: 1 << k] for k in range(1, len(every).bit_length())]
             pairs = [(given, given) for given in lists]
             far = np.array([0, columns, 1, most, most, columns - 1])
             pairs += [(far, far)] if most >= columns else []
             # The second time there is a column that was not marked.
             return self.join([*pairs, (every[:1], every[:2]), (every, every)])
-        lists: list[NDArray[np.int64]] = []
-        for length in rng.integers(0, 24, 6, endpoint=True):
-            given = rng.integers(0, columns, int(length))
-            near = rng.integers(0, min(columns, 3 * made.word), int(length))
-            lists.append(np.where(rng.random(int(length)) < rng.choice([0, 0.5, 1]), near, given))
+        # The first are long enough to be cut off anywhere.
+        lists = [self.some(rng, length) for length in (24, *rng.integers(0, 25, 5), 40)]
         return self.join([(given, given) for given in lists])
+
+    def brief(self, rng: np.random.Generator) -> Scenario:
+        """Return two small matrices."""
+        return self.join([(given, given) for given in (self.some(rng, 5), self.some(rng, 3))])
+
+    def some(self, rng: np.random.Generator, length: int) -> NDArray[np.int64]:
+        """Return columns, of which all, half or none are in the first three words."""
+        given = rng.integers(0, self.block.columns, length)
+        near = rng.integers(0, min(self.block.columns, 3 * self.block.word), length)
+        return np.where(rng.random(length) < rng.choice([0, 0.5, 1]), near, given)
+
+    def counted(self) -> list[NDArray[np.int64]]:
+        """Return matrices whose words have all numbers of marks, each after each other one.
+
+        The first column is marked in all, and the last matrix is longer than the others together.
+        """
+        columns, word = self.block.columns, self.block.word
+        found: list[NDArray[np.int64]] = []
+        for step in (1, 2, word):
+            marks: list[int] = [0]
+            for k in range(min(self.block.words, word + 3)):
+                # From either end, so that the place of a mark does not say how many there are.
+                chosen = np.arange(word)[:: 1 - k % 2 * 2][: (k * step + step) % (word + 1)]
+                marks += (k * word + chosen).tolist()
+            given = np.array(marks)
+            found.append(given[given < columns])
+        return [*found[:2], np.resize(found[2], sum(map(len, found)) + 8)]
+
+    def check_held(self, name: str, taken: Mapping[str, int]) -> None:
+        """As many indices are taken as there is room for their places."""
+        if name == "place":
+            assert taken["again"] == self.block.places.depth
+
+    def flood(self) -> tuple[dict[str, list[Word]], dict[str, int], int]:
+        """Return a column that is not there, which counts in every cycle."""
+        made = self.block
+        most = (1 << made.width) - 1
+        first, offered = (pack(made.beat, [k], last=False) for k in (0, most))
+        # Every bit of the count is tried where that does not take long.
+        count = 0 if most < made.columns else 1 << 20 if made.word <= 4 else 300
+        return {"i": [Word(first)]}, {"i": offered}, count
+
+    def check_cycles(self, moved: Mapping[str, Sequence[int]]) -> None:
+        """A cycle for each word without a mark, and one for each mark of the others."""
+        made = self.block
+        inputs, outputs, again, place = (iter(moved[n]) for n in ("i", "o", "again", "place"))
+        begins = made.words
+        for given in self.lists:
+            taken = [next(inputs) for _ in given]
+            assert taken == list(range(begins, begins + len(given))), "a non-zero had to wait"
+            found = np.unique(given)
+            marks = np.bincount(found // made.word, minlength=made.words)
+            empty = np.cumsum(marks == 0)[found // made.word]
+            at = taken[-1] + made.latency + np.arange(len(found)) + empty
+            assert [next(outputs) for _ in found] == at.tolist(), "a column had to wait"
+            # From the first word being held to the next matrix.
+            begins = taken[-1] + made.latency - made.numbers.latency
+            begins += int(np.maximum(marks, 1).sum())
+            again_at = [next(again) for _ in given]
+            assert again_at == list(range(begins, begins + len(given))), "an index had to wait"
+            placed = [at + made.places.latency for at in again_at]
+            assert [next(place) for _ in given] == placed, "a place had to wait"
 
     def join(self, pairs: Iterable[tuple[NDArray[np.int64], NDArray[np.int64]]]) -> Scenario:
         """Return what encodes lists of columns, each with what comes the second time."""
@@ -92,8 +158,8 @@ class SparseEncoderBench(Bench):
         return Scenario(streams, expected, {"status": status})
 
     def latency_pairs(self, inputs: int, outputs: int) -> list[tuple[int, int]]:
-        """Return the last index, and the first column."""
-        return [(inputs - 1, 0)]
+        """Return the last index of the first matrix, and its first column."""
+        return [(len(self.lists[0]) - 1, 0)]
 
 
 class SparseTimesDenseBench(Bench):

@@ -33,7 +33,7 @@ class Run:
         self.config_width = 0
         self.tasks: list = []
 
-    async def start(self, scenario: Scenario) -> None:
+    async def start(self, scenario: Scenario, *, watched: bool = True) -> None:
         """Drive every input low, reset, and watch every stream."""
         dut = self.dut
         streams = [*scenario.inputs, *scenario.expected]
@@ -45,7 +45,7 @@ class Run:
             if port.is_input and port.name == "config":
                 self.config_width = port.width
         await start_clock_and_reset(dut)
-        for port in self.ports.values():
+        for port in self.ports.values() if watched else ():
             cocotb.start_soon(port.watch(dut.rst))
 
     def settings(self, value: int | None) -> None:
@@ -87,6 +87,10 @@ class Run:
         """Begin to send and receive, and reset after so many cycles."""
         self.begin(scenario)
         await ClockCycles(self.dut.clk, cycles)
+        await self.reset(scenario)
+
+    async def reset(self, scenario: Scenario) -> None:
+        """Stop to send and receive, and reset."""
         for task in self.tasks:
             task.cancel()
         # One cycle, in which the neighbours still offer what they did: they are reset at its end.
