@@ -29,7 +29,7 @@ async def reset_among_beats(dut):
 
 @cocotb.test(timeout_time=2, timeout_unit="ms")
 async def one_held_up(dut):
-    """An output takes nothing for a while, and the others take everything."""
+    """Hold up one output for a while, when the others take everything."""
     run = Run(dut, active=1.0)
     scenario = run.bench.scenario("random", run.gen)
     await run.start(scenario)

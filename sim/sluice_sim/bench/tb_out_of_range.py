@@ -13,7 +13,7 @@ from sluice_sim.bench.tb import Run
 
 @cocotb.test(timeout_time=2, timeout_unit="ms")
 async def counts_to_the_end(dut):
-    """The count is exact until all its bits are set, and stays so."""
+    """Count exactly until all bits are set, and no further."""
     run = Run(dut, active=1.0)
     before, offered, most = run.bench.flood()
     status = run.block.status.shape()
