@@ -72,7 +72,7 @@ class SparseEncoderBench(Bench):
             pairs += [(far, far)] if most >= columns else []
             # The second time there is a column that was not marked.
             return self.join([*pairs, (every[:1], every[:2]), (every, every)])
-        # The first are long enough to be cut off anywhere.
+        # The first is long enough to be reset anywhere.
         lists = [self.some(rng, length) for length in (24, *rng.integers(0, 25, 5), 40)]
         return self.join([(given, given) for given in lists])
 
@@ -201,29 +201,27 @@ class SparseTimesDenseBench(Bench):
                 ((1, 9), 6, 2 * made.lanes + 1),
                 ((min(9, limit), 1), 12, 2),
             ]
-            parts = [self.product(rng, *shape, special=True) for shape in shapes for _ in "ab"]
+            parts = [
+                self.product(rng, *shape, special=True)
+                for shape in shapes
+                for _ in range(2 if self.small else 1)
+            ]
             wrong = [self.out_of_range(rng, transpose=bool(t)) for t in (0, 1)]
             good = self.product(rng, (2, 2), 3, 1)
             return self.join([self.nothing_there(rng), *parts, *wrong, good], rng)
         # Full rows of as many sums as fill the queue, if nothing takes them.
         rows = min(made.sums, made.store.depth // made.slices + 2)
-        shapes = [((rows, 2), 4, wide)] * (2 if self.small else 1)
+        full = [((rows, 2), 4, wide)] * (2 if self.small else 1)
+        shapes: list[tuple[tuple[int, int], int, int]] = []
         if self.small:
             # More rows of sums, of the dense matrix and of beats than there is room for.
             shapes += [((2 * made.sums + 1, 2 * made.dense + 3), 30, 2)] * 2
         shapes.append(((3, 4), 9, wide + made.lanes + 1))
-        for _ in range(3):
-            rows, columns = rng.integers(1, 8, 2).tolist()
-            count = int(rng.integers(0, 16))
-            shapes.append(((rows, columns), count, int(rng.integers(1, wide + 1))))
-        turned = (False,) * (2 if self.small else 1)
-        return self.join(
-            [
-                self.product(rng, *shape, transpose=turned[k] if k < len(turned) else None)
-                for k, shape in enumerate(shapes)
-            ],
-            rng,
-        )
+        for _ in range(3 if self.small else 2):
+            size = tuple(rng.integers(1, 8, 2).tolist())
+            shapes.append((size, int(rng.integers(0, 16)), int(rng.integers(1, wide + 1))))
+        parts = [self.product(rng, *shape, transpose=False) for shape in full]
+        return self.join(parts + [self.product(rng, *shape) for shape in shapes], rng)
 
     def brief(self, rng: np.random.Generator) -> Scenario:
         """Return two small products."""
