@@ -45,7 +45,7 @@ def row_of(entry: Entry) -> str:
         facts = json.loads(mutants.read_text())
         mutation = f"{100 * facts['score']:.0f} %" if facts["faults"] else "wires only"
     status = f"{len(list(entry.variants()))} benches, {len(entry.proofs)} proofs"
-    name = f"[{entry.name}](docs/datasheets/{entry.name}.md)"
+    name = f"[{entry.name}](docs/datasheets/{entry.name}.md){' (preview)' if entry.preview else ''}"
     systems = ", ".join(entry.systems) or "-"
     return f"| {name} | {entry.summary} | {systems} | {status} | {mutation} | {fmax} |"
 

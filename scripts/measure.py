@@ -44,7 +44,7 @@ def measure_entry(entry: Entry, console: Console, *, anew: bool) -> None:
                 )
         console.print(f"{entry.name:18} {preset:10} {device:9} {found.get('worst_mhz', '-')} MHz")
         records.append(found)
-    keep_json(path, records)
+        keep_json(path, records)
 
 
 def main() -> None:

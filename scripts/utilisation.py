@@ -8,6 +8,7 @@ and between the markers of docs/array.md.
 
 import argparse
 import json
+import os
 import sys
 import time
 from pathlib import Path
@@ -27,6 +28,7 @@ from sluice_sim.bench.array import matrix_words  # noqa: E402
 from sluice_sim.bench.matmul import order_of  # noqa: E402
 from sluice_sim.golden.array import multiply_matrices  # noqa: E402
 from sluice_sim.play import play_product  # noqa: E402
+from sluice_sim.runner import use_verilator  # noqa: E402
 
 JSON_FILE = ROOT / "docs/data/utilisation.json"
 PAGE = ROOT / "docs/array.md"
@@ -110,7 +112,9 @@ def measure_sparse(group: int) -> dict[str, dict[str, Any]]:
     _, dense, _ = multiply(engine, a, full, together=tiles)
     found: dict[str, dict[str, Any]] = {}
     for zeros in ZEROS:
-        b = np.where(rng.random(full.shape) < zeros / 100, np.uint64(0), full)
+        # The same matrix for every group, and whatever else is measured.
+        left_out = np.random.default_rng(zeros).random(full.shape) < zeros / 100
+        b = np.where(left_out, np.uint64(0), full)
         product, cycles, _ = multiply(engine, a, b, sparse=True, together=tiles)
         _, narrow, _ = multiply(engine, a, b, sparse=True)
         rows = sum(depths(b, group))
@@ -161,6 +165,8 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0] if __doc__ else "")
     parser.add_argument("--only", help="such as 'int8 64x64x64', or sparse")
     only = parser.parse_args().only
+    if use_verilator():
+        os.environ.setdefault("SIM", "verilator")
     results = json.loads(JSON_FILE.read_text()) if JSON_FILE.exists() else {}
     names = [f"{name} {'x'.join(map(str, shape))}" for name, _, _, shape in CASES]
     if only and only not in (*names, "sparse"):
@@ -170,13 +176,14 @@ def main() -> None:
         if only in (None, name):
             start = time.monotonic()
             results[name] = measure(made, size, shape)
+            keep_json(JSON_FILE, results)
             print(f"{name}: {results[name]} in {time.monotonic() - start:.0f} s", flush=True)
     for group in GROUPS:
         if only in (None, "sparse"):
             found = measure_sparse(group)
             results |= found
+            keep_json(JSON_FILE, results)
             print("\n".join(f"{name}: {r}" for name, r in found.items()), flush=True)
-    keep_json(JSON_FILE, results)
     tables = [table({name: results[name] for name in names if name in results})]
     if f"sparse {ZEROS[-1]} % G={GROUPS[-1]}" in results:
         tables.append(sparse_table(results))

@@ -49,11 +49,14 @@ def test_costs_of_parts_are_of_this_netlist(path):
 
 @ENTRIES
 def test_mutation_coverage(entry):
-    """The bench rejects at least 95 % of the faulty netlists, and each survivor is explained."""
+    """The bench rejects at least 95 % of the faulty netlists, and each survivor is explained.
+
+    Of a preview it does not: one that does is no preview any more.
+    """
     record = json.loads((MUTANTS / f"{entry.name}.json").read_text())
     if record["amaranth"] == importlib.metadata.version("amaranth"):
         assert record["netlist"] == fingerprint(entry, entry.mutants), "run scripts/mutants"
     assert record["killed"] + record["survived"] >= min(20, record["faults"])
     why = tomllib.loads((MUTANTS / "survivors.toml").read_text()).get(entry.name, {})
-    assert record["score"] >= 0.95
-    assert set(record["survivors"]) <= set(why)
+    enough = record["score"] >= 0.95 and set(record["survivors"]) <= set(why)
+    assert enough is not entry.preview

@@ -1,8 +1,18 @@
 """The sparsity blocks of the catalogue."""
 
-from sluice.entry import DEFAULTS, Entry
+from typing import Any
+
+from sluice.entry import Entry
 
 __all__ = ["SPARSITY"]
+
+# What is there for each lane must not grow faster than the logarithm of their number.
+_SIZES: dict[str, dict[str, Any]] = {
+    "default": {},
+    "4": {"lanes": 4},
+    "8": {"lanes": 8},
+    "32": {"lanes": 32},
+}
 
 SPARSITY = (
     Entry(
@@ -13,12 +23,7 @@ SPARSITY = (
         bench="sluice_sim.bench.sparsity:CompactBench",
         proof="sluice_sim.formal.sparsity:prove_compact",
         golden="sluice_sim.golden.sparsity:compact",
-        presets={
-            "default": {},
-            "4": {"lanes": 4},
-            "8": {"lanes": 8},
-            "32": {"lanes": 32},
-        },
+        presets=_SIZES,
         cases=(
             {"element": "bit", "lanes": 2, "stages": 0},
             {"element": "int8", "lanes": 4, "stages": 3},
@@ -26,6 +31,77 @@ SPARSITY = (
         ),
         proofs=tuple({"element": "bit", "lanes": n, "stages": 0} for n in (2, 4)),
         mutants={"element": "int4", "lanes": 4, "stages": 2},
-        measured=(*DEFAULTS, *((size, "ecp5-85k") for size in ("4", "8", "32"))),
+    ),
+    Entry(
+        "expand",
+        "sluice.sparsity:Expand",
+        "put elements where there are flags, and zeros elsewhere",
+        group="sparsity",
+        bench="sluice_sim.bench.sparsity:ExpandBench",
+        proof="sluice_sim.formal.sparsity:prove_expand",
+        golden="sluice_sim.golden.sparsity:expand",
+        presets=_SIZES,
+        cases=(
+            {"element": "bit", "lanes": 2, "stages": 0},
+            {"element": "int8", "lanes": 4, "stages": 3},
+            {"element": "int4", "lanes": 64, "stages": 7},
+        ),
+        proofs=tuple({"element": "int4", "lanes": n, "stages": 0} for n in (2, 4)),
+        mutants={"element": "int4", "lanes": 4, "stages": 2},
+    ),
+    Entry(
+        "relu_compress",
+        "sluice.sparsity:ReluCompress",
+        "leave zeros out, without loss: counts, a bitmap, and the other elements",
+        group="sparsity",
+        systems=("I1",),
+        bench="sluice_sim.bench.sparsity:ReluCompressBench",
+        proof="sluice_sim.formal.sparsity:prove_relu_compress",
+        golden="sluice_sim.golden.sparsity:relu_compress",
+        presets=_SIZES,
+        cases=(
+            {"element": "int4", "lanes": 2, "block": 2, "stages": 0},
+            {"element": "int8", "lanes": 4, "block": 32, "stages": 3},
+            {"element": "fp32", "lanes": 8, "block": 64, "stages": 5},
+        ),
+        proofs=({"element": "int4", "lanes": 2, "block": 4, "stages": 0},),
+        mutants={"element": "int4", "lanes": 4, "block": 8, "stages": 2},
+    ),
+    Entry(
+        "relu_decompress",
+        "sluice.sparsity:ReluDecompress",
+        "put zeros back where a bitmap says",
+        group="sparsity",
+        systems=("I1",),
+        bench="sluice_sim.bench.sparsity:ReluDecompressBench",
+        proof="sluice_sim.formal.sparsity:prove_relu_decompress",
+        golden="sluice_sim.golden.sparsity:relu_decompress",
+        presets=_SIZES,
+        cases=(
+            {"element": "int4", "lanes": 2, "block": 2, "stages": 0, "derivative": True},
+            {"element": "int8", "lanes": 4, "block": 32, "stages": 3},
+            {"element": "fp32", "lanes": 8, "block": 64, "stages": 5, "derivative": True},
+        ),
+        proofs=({"element": "int4", "lanes": 2, "block": 4, "stages": 0},),
+        mutants={"element": "int4", "lanes": 4, "block": 16, "stages": 2, "derivative": True},
+    ),
+    Entry(
+        "prune",
+        "sluice.sparsity:Prune",
+        "set to zero what is small, or not among the largest of its group",
+        group="sparsity",
+        systems=("A2", "B10"),
+        bench="sluice_sim.bench.sparsity:PruneBench",
+        proof="sluice_sim.formal.sparsity:prove_prune",
+        golden="sluice_sim.golden.sparsity:prune",
+        presets={"default": {}, "4:16": {"group": 16}},
+        cases=(
+            {"element": "int4", "lanes": 2, "group": 1, "stages": 0},
+            {"element": "int8", "lanes": 8, "group": 8, "stages": 1},
+            {"element": "uint8", "lanes": 4, "group": 2, "stages": 3},
+            {"element": "fp8_e5m2", "lanes": 16, "group": 16, "stages": 2},
+        ),
+        proofs=({"element": "int4", "lanes": 2, "group": 2, "stages": 1},),
+        mutants={"element": "int4", "lanes": 4, "group": 4, "stages": 2},
     ),
 )

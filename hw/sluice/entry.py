@@ -58,6 +58,9 @@ class Entry:
         The parameters under which its mutants are made.
     measured : tuple of (preset, device)
         What its datasheet gives area and speed of.
+    preview : bool
+        Its bench does not yet reject as many faulty netlists as it must, or not every one that it
+        accepts is explained.
     """
 
     name: str
@@ -73,6 +76,7 @@ class Entry:
     proofs: tuple[Mapping[str, Any], ...] = ({},)
     mutants: Mapping[str, Any] = field(default_factory=dict)
     measured: tuple[tuple[str, str], ...] = DEFAULTS
+    preview: bool = False
 
     @property
     def cls(self) -> type[Block]:

@@ -247,7 +247,10 @@ def _plan_driven(
 
 
 def write_results(plan: Plan, came: Mapping[int, Sequence[int]], status: int) -> dict[str, Any]:
-    """Write the output files; return their shapes by stream, and the status flags that are set.
+    """Write the output files; return their shapes by stream, and what the block says of the run.
+
+    That is the status flags that are set, and the cycles that were counted where there is a
+    port ``cycles``.
 
     Parameters
     ----------
@@ -269,8 +272,10 @@ def write_results(plan: Plan, came: Mapping[int, Sequence[int]], status: int) ->
         if port["access"] == "read":
             for field in port["fields"]:
                 value = status >> field["low"] & ((1 << field["width"]) - 1)
-                flags += (
-                    [field["name"] or port["port"]] if port["port"] == "status" and value else []
-                )
+                name = field["name"] or port["port"]
+                if port["port"] == "cycles":
+                    facts["cycles"] = value
+                elif port["port"] == "status" and value:
+                    flags.append(name)
             status >>= port["width"]
     return facts | {"status": " ".join(flags) or "no error"}

@@ -13,12 +13,15 @@ from sluice.array import Kind, Matmul, command_layout
 from sluice.array.driver import Product
 from sluice.block import Block
 from sluice.export import StreamPort, ports_of, streams_of, to_verilog
+from sluice.sparsity import SparseMatmul, SparseTimesDense
+from sluice.sparsity.pair_driver import Pairs
+from sluice.sparsity.sparse_driver import SparseProduct
 from sluice.technology import GENERIC, Technology
 from sluice.tensors import beats_of, rows_of
 from sluice_sim.models import models_of
 from sluice_sim.sweep import compile_bench
 
-__all__ = ["Played", "play", "play_product"]
+__all__ = ["Played", "play", "play_pairs", "play_product", "play_sparse"]
 
 _BENCH = """
 module bench;
@@ -40,7 +43,7 @@ endmodule
 """
 
 _INPUT = """
-  reg [{top}:0] {n}_words [0:{last}];
+  reg [{top}:0] {n}_words [0:{end}];
   reg [{top}:0] {n}_payload;
   reg {n}_valid = 0;
   wire {n}_ready;
@@ -92,6 +95,7 @@ def play(
     *,
     limit: int,
     technology: Technology = GENERIC,
+    settings: Mapping[str, int] | None = None,
 ) -> Played:
     """Send payloads without a pause, and take what comes without one.
 
@@ -101,6 +105,8 @@ def play(
     outputs : mapping of stream to count
         Payloads after which all is done.
     limit : int, cycles
+    settings : mapping of input port to value
+        Of those that are no streams; zero by default.
 
     Raises
     ------
@@ -111,7 +117,8 @@ def play(
     """
     streams = {s.name: s for s in streams_of(block)}
     ports = "".join(
-        f", .{port.name}(0)"
+        # A name may be a keyword of Verilog, such as config.
+        f", .\\{port.name} ({(settings or {}).get(port.name, 0)})"
         for port in ports_of(block)
         if port.is_input and port.name.partition("__")[0] not in streams
     )
@@ -123,8 +130,10 @@ def play(
             ports += "".join(f", .{name}__{p}({name}_{p})" for p in ("valid", "ready", "payload"))
             words = inputs.get(name, ())
             if stream.is_input:
+                # An array has at least one word, sent or not.
                 (folder / f"{name}.hex").write_text("\n".join(f"{word:x}" for word in words or [0]))
-                parts.append(_INPUT.format(n=name, top=top, last=len(words) - 1))
+                last = len(words) - 1
+                parts.append(_INPUT.format(n=name, top=top, last=last, end=max(last, 0)))
             else:
                 parts.append(_OUTPUT.format(n=name, top=top))
         (folder / "block.v").write_text(to_verilog(block, "block", technology))
@@ -167,6 +176,49 @@ def play_product(engine: Matmul, product: Product) -> tuple[NDArray[np.uint64], 
         "ends": int(played["o"][-1]),
     }
     return product.assemble(rows_of(played.words["o"], engine.o_beat)), cycles
+
+
+def play_pairs(block: SparseMatmul, plan: Pairs) -> tuple[NDArray[np.uint64], NDArray[np.int64]]:
+    """Multiply two matrices; return the result, and when each row of each tile of columns ended.
+
+    The latter, of shape ``(tiles, M)``, is in cycles since the tile's last weights were loaded.
+    """
+    inputs: dict[str, Sequence[int]] = {"command": plan.commands}
+    for name, rows in plan.rows.items():
+        beat = block.bits_beat if name.endswith("bits") else block.beat
+        inputs[name] = [word for row in rows for word in beats_of(row, beat)]
+    limit = block.context * len(inputs["a"]) + 4 * sum(map(len, inputs.values())) + 10000
+    played = play(block, inputs, {"o": plan.packets}, limit=limit)
+    packets = rows_of(played.words["o"], block.o_beat)
+    last = np.flatnonzero([word >> block.beat.size - 1 for word in inputs["b"]])
+    begins = played["b"][last[block.pes - 1 :: block.pes]]
+    ends = played["o"].reshape(-1, plan.shape[0])
+    return np.array(plan.assemble(packets)), ends - begins[:, None]
+
+
+def play_sparse(
+    engine: SparseTimesDense, product: SparseProduct
+) -> tuple[NDArray[np.uint64], dict[str, int]]:
+    """Multiply a sparse matrix by a dense one; return the result, and when what happened.
+
+    Cycles are those of the first row that is loaded (``loads``, where there is one), of the first
+    and the last non-zero or empty row that is taken (``begins``, ``taken``), and of the first and
+    the last result (``gives``, ``ends``).
+    """
+    inputs = product.payloads(engine)
+    beats = sum(-(-count // engine.lanes) for _, _, count in product.parts)
+    limit = engine.sums * engine.slices * (len(product.command) + 1)
+    limit += 4 * (product.steps + beats * engine.slices + sum(map(len, inputs.values()))) + 10000
+    played = play(engine, inputs, {"o": beats}, limit=limit)
+    at = {
+        "begins": int(played["a"][0]),
+        "taken": int(played["a"][-1]),
+        "gives": int(played["o"][0]),
+        "ends": int(played["o"][-1]),
+    }
+    if len(played["d"]):
+        at["loads"] = int(played["d"][0])
+    return product.assemble(rows_of(played.words["o"], engine.o_beat)), at
 
 
 def _width(stream: StreamPort) -> int:

@@ -11,6 +11,7 @@ from pathlib import Path
 import ml_dtypes
 import numpy as np
 import pytest
+import scipy.sparse
 
 VERBS = "list describe generate test prove mutate synth build run boards doctor"
 
@@ -279,3 +280,26 @@ def test_run_multiplies_matrices(here):
     done = sluice(*request, "--config", "transpose_b=true", cwd=here, env=env)
     assert done.returncode == 0, done.stderr
     assert np.array_equal(np.load(here / "p.npy"), x.astype(int) @ w.T.astype(int))
+
+
+def test_run_multiplies_sparse_matrices(here):
+    """It tells the cycles that the slowest element worked, without those that the link took."""
+    rng = np.random.default_rng(2)
+    x, w = (
+        np.where(rng.random(shape) < 0.4, rng.integers(-128, 128, shape), 0).astype(np.int8)
+        for shape in ((4, 30), (30, 3))
+    )
+    np.save(here / "a.npy", x)
+    np.save(here / "b.npy", w)
+    request = ["run", "sparse_matmul", "--set", "pes=2", "--set", "contexts=4"]
+    request += ["--input", "a=a.npy", "--input", "b=b.npy", "--output", "q.npy", "--json"]
+    env = {"SLUICE_BUILD": str(Path("build/sim").resolve())}
+    done = sluice(*request, cwd=here, env=env)
+    assert done.returncode == 0, done.stderr
+    assert np.array_equal(np.load(here / "q.npy"), x.astype(int) @ w.astype(int))
+    facts = json.loads(done.stdout)
+    assert facts["status"] == "no error"
+    pairs = [scipy.sparse.csr_array(x).multiply(scipy.sparse.csr_array(c)).nnz for c in w.T]
+    # Two tiles of columns, of which each begins anew.
+    steps = max(pairs[:2]) + pairs[2]
+    assert steps < facts["cycles"] <= steps + 2 * 30

@@ -1,5 +1,24 @@
 """What is zero is neither moved nor computed."""
 
 from sluice.sparsity.compact import Compact
+from sluice.sparsity.expand import Expand
+from sluice.sparsity.prune import Prune, magnitude_bits
+from sluice.sparsity.relu_compress import ReluCompress
+from sluice.sparsity.relu_decompress import ReluDecompress
+from sluice.sparsity.sparse_encoder import SparseEncoder
+from sluice.sparsity.sparse_matmul import SparseMatmul
+from sluice.sparsity.sparse_times_dense import SparseTimesDense
+from sluice.sparsity.sparsity_decoder import SparsityDecoder
 
-__all__ = ["Compact"]
+__all__ = [
+    "Compact",
+    "Expand",
+    "Prune",
+    "ReluCompress",
+    "ReluDecompress",
+    "SparseEncoder",
+    "SparseMatmul",
+    "SparseTimesDense",
+    "SparsityDecoder",
+    "magnitude_bits",
+]

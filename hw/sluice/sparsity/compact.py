@@ -2,18 +2,16 @@
 
 from typing import Any
 
-from amaranth import Cat, Module, Mux, Signal, Value
+from amaranth import Module, Value
 from amaranth.lib import data, stream, wiring
 from amaranth.lib.wiring import In, Out
 
 from sluice.arith.flow import Flow
 from sluice.block import Block
-from sluice.delay import delay
 from sluice.formats import FORMATS, find_format
 from sluice.params import Choice, Int
-from sluice.sparsity.prefix_sum import add_prefix_sums, prefix_steps
-from sluice.sparsity.switches import add_settings, gather, levels
-from sluice.stream import Beat, Pipeline, SkidBuffer, join, run_of, uneven
+from sluice.sparsity.packing import add_packing, packed_layout, packing_steps, put_together
+from sluice.stream import Beat, Pipeline, SkidBuffer, join, uneven
 
 __all__ = ["Compact"]
 
@@ -88,18 +86,13 @@ class Compact(Block):
         self.stages: int
         number = find_format(self.element)
         self.i_beat, self.flags_beat = Beat(number, self.lanes), Beat(FORMATS["bit"], self.lanes)
-        self.steps = prefix_steps(self.lanes) + 2 + levels(self.lanes)
+        self.steps = packing_steps(self.lanes)
         self.width = number.width
-        packed = data.StructLayout(
-            {
-                "words": self.i_beat.data_bits,
-                **dict.fromkeys(("held", "rest"), self.lanes),
-                **dict.fromkeys(("over", "last"), 1),
-            }
-        )
         joined = data.StructLayout({"i": self.i_beat, "flags": self.flags_beat})
         self.pipeline = Pipeline(
-            i_shape=joined, o_shape=packed, stages=min(self.stages, self.steps)
+            i_shape=joined,
+            o_shape=packed_layout(self.i_beat),
+            stages=min(self.stages, self.steps),
         )
         self.latency = self.pipeline.latency + SkidBuffer.latency
         super().__init__(
@@ -117,73 +110,12 @@ class Compact(Block):
         join(m, {"i": self.i, "flags": self.flags}, pipeline.i)
         with m.If(pipeline.entry_valid & uneven(pipeline.entry.i, pipeline.entry.flags)):
             m.d.sync += self.status.uneven.eq(1)
-        self._place(m)
-        self._put_together(m)
-        return m
-
-    def _place(self, m: Module) -> None:
-        """Bring the elements that stay to their lanes."""
-        lanes, pipeline = self.lanes, self.pipeline
-        i = pipeline.entry.i
         flow: Any = Flow(m, steps=self.steps, stages=pipeline.stages)
-        names = [f"word_{k}" for k in range(lanes)]
-        for k, name in enumerate(names):
-            setattr(flow, name, Value.cast(i.data[k]))
+        i = pipeline.entry.i
         flow.last = i.last
-        add_prefix_sums(flow, Value.cast(pipeline.entry.flags.data) & i.keep)
-
-        # Elements that are here. A full beat stays until it is known whether it ends the packet.
-        low = levels(lanes)
-        start = Signal(range(lanes + 1))
-        arrives = delay(m, "arrives", pipeline.entry_valid, flow.latency, reset=True)
-        total = (start + getattr(flow, f"sum_{lanes}"))[: low + 2]
-        over = total[low + 1] | (total[low] & total[:low].any())
-        rest = Cat(total[:low], Mux(over, total[low + 1], total[low]))
-        # Read before the condition, which would hold its registers as well.
-        last = flow.last
-        with m.If(arrives):
-            m.d.sync += start.eq(Mux(last, 0, rest))
-        flow.start, flow.left, flow.over = start, rest, over
-        flow.step()
-
-        add_settings(flow, lanes, flow.start)
-        flow.held = run_of(flow.start, lanes)
-        flow.rest = run_of(flow.left, lanes)
-        flow.step()
-
-        gather(flow, names)
-        result = pipeline.result
-        m.d.comb += result.words.eq(Cat(getattr(flow, name) for name in names))
-        for name in ("held", "rest", "over", "last"):
-            m.d.comb += result[name].eq(getattr(flow, name))
-
-    def _put_together(self, m: Module) -> None:
-        """Make beats of what is kept and what comes."""
-        come = self.pipeline.o
-        word = come.payload
-        m.submodules.output = output = SkidBuffer(shape=self.i_beat)
-        wiring.connect(m, output.o, wiring.flipped(self.o))
-        beat, go = output.i.payload, output.i.ready
-        # What is kept ends a packet. What comes then begins another, and takes its place: it is
-        # never more than one beat, and leaves at once only where it ends that packet too.
-        whole = Signal()
-        keep = Signal(self.lanes, reset_less=True)
-        kept = [Signal(self.width, name=f"kept_{k}", reset_less=True) for k in range(self.lanes)]
-        full = word.rest | word.over.replicate(self.lanes)
-        emits = word.over | word.last
-        m.d.comb += [
-            come.ready.eq(go),
-            output.i.valid.eq(whole | (come.valid & emits)),
-            beat.keep.eq(Mux(whole, keep, full)),
-            beat.last.eq(whole | (word.last & ~word.over)),
-        ]
-        with m.If(go):
-            m.d.sync += [
-                whole.eq(come.valid & word.last & (whole | word.over)),
-                keep.eq(word.rest),
-            ]
-        for k in range(self.lanes):
-            comes, held = word.words.word_select(k, self.width), word.held[k]
-            m.d.comb += Value.cast(beat.data[k]).eq(Mux(whole | held, kept[k], comes))
-            with m.If(go & come.valid & (emits | ~held)):
-                m.d.sync += kept[k].eq(comes)
+        words = [Value.cast(word).as_unsigned() for word in i.data]
+        flags = Value.cast(pipeline.entry.flags.data) & i.keep
+        packed = add_packing(m, flow, words, flags, pipeline.entry_valid)
+        m.d.comb += Value.cast(pipeline.result).eq(packed)
+        put_together(m, pipeline.o, wiring.flipped(self.o))
+        return m

@@ -1,10 +1,12 @@
 """How many flags are set below each."""
 
+from collections.abc import Mapping, Sequence
+
 from amaranth import Value
 
 from sluice.arith.flow import Flow
 
-__all__ = ["add_prefix_sums", "prefix_steps"]
+__all__ = ["add_prefix_sums", "add_sums_below", "prefix_steps"]
 
 
 def prefix_steps(count: int) -> int:
@@ -18,11 +20,21 @@ def add_prefix_sums(flow: Flow, flags: Value) -> None:
     There are as many levels as binary digits: each adds the sum of the lower half of a block to all
     of its upper half. Method: J. Sklansky, Conditional-Sum Addition Logic, 1960.
     """
-    count = len(flags)
-    for k in range(count):
-        setattr(flow, f"sum_{k + 1}", flags[k])
+    add_sums_below(flow, {"sum": list(flags)})
+
+
+def add_sums_below(flow: Flow, rows: Mapping[str, Sequence[Value]]) -> None:
+    """Do the same for rows of numbers, all of one length, in the same steps.
+
+    Of the row ``name``, ``flow.name_k`` becomes the sum of the numbers below ``k``.
+    """
+    count = len(next(iter(rows.values())))
+    for name, row in rows.items():
+        for k in range(count):
+            setattr(flow, f"{name}_{k + 1}", row[k])
     for level in range(prefix_steps(count)):
-        for k in (k for k in range(count) if k >> level & 1):
-            lower = getattr(flow, f"sum_{k >> level << level}")
-            setattr(flow, f"sum_{k + 1}", getattr(flow, f"sum_{k + 1}") + lower)
+        for name in rows:
+            for k in (k for k in range(count) if k >> level & 1):
+                lower = getattr(flow, f"{name}_{k >> level << level}")
+                setattr(flow, f"{name}_{k + 1}", getattr(flow, f"{name}_{k + 1}") + lower)
         flow.step()

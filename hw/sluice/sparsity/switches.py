@@ -12,13 +12,13 @@ from there on is the upper element's, and the one before it the lower's; so that
 which output is whose, whether there is an element or not.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 from amaranth import Cat, Mux, Value
 
 from sluice.arith.flow import Flow
 
-__all__ = ["add_settings", "gather", "levels"]
+__all__ = ["add_settings", "gather", "levels", "scatter"]
 
 
 def levels(lanes: int) -> int:
@@ -42,11 +42,24 @@ def add_settings(flow: Flow, lanes: int, start: Value) -> None:
 
 
 def gather(flow: Flow, words: Sequence[str]) -> None:
-    """Bring the elements, attributes of these names, to their places; a step per level."""
-    for s in range(levels(len(words))):
+    """Bring the elements, attributes of these names, to their places.
+
+    A step per level, of which the last one is not ended.
+    """
+    _pass(flow, words, range(levels(len(words))))
+
+
+def scatter(flow: Flow, words: Sequence[str]) -> None:
+    """Bring elements from their places to where their flags are, in as many steps."""
+    _pass(flow, words, reversed(range(levels(len(words)))))
+
+
+def _pass(flow: Flow, words: Sequence[str], order: Iterable[int]) -> None:
+    for k, s in enumerate(order):
+        if k:
+            flow.step()
         before = [getattr(flow, name) for name in words]
         crosses = getattr(flow, f"cross_{s}")
         for lane, name in enumerate(words):
             cross = crosses[(lane >> s + 1 << s) + lane % (1 << s)]
             setattr(flow, name, Mux(cross, before[lane ^ 1 << s], before[lane]))
-        flow.step()

@@ -94,6 +94,9 @@ class Bench:
         Further cocotb test modules that only this block has.
     quiet : int, cycles
         Without a transfer, after which nothing more is expected.
+    patience : int, cycles
+        Without a transfer after which a stuck input is a failure. Random stalls of one half are
+        never that long.
     hold : int, cycles
         In which the block fills up if nothing leaves; fewer than ``quiet``.
     resets : tuple of int, cycles
@@ -102,6 +105,7 @@ class Bench:
 
     modules: tuple[str, ...] = ()
     quiet: int = 100
+    patience: int = 1000
     hold: int = 80
     resets: tuple[int, ...] = ()
 

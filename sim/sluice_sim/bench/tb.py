@@ -17,10 +17,6 @@ from sluice.export import ports_of
 from sluice_sim.bench.ports import StreamPort, start_clock_and_reset
 from sluice_sim.bench.spec import Scenario
 
-# Cycles without a transfer after which a stuck input is a failure. Random stalls of one half are
-# never that long.
-PATIENCE = 1000
-
 
 class Run:
     """The design with a port object per stream."""
@@ -81,7 +77,7 @@ class Run:
             await RisingEdge(self.dut.clk)
             before, moved = moved, sum(len(port.moved) for port in self.ports.values())
             quiet = quiet + 1 if moved == before else 0
-            assert quiet < PATIENCE, "a beat is offered, and none has moved for too long"
+            assert quiet < self.bench.patience, "a beat is offered, and none has moved for too long"
             for name, words in scenario.expected.items():
                 got = len(self.ports[name].words)
                 assert got <= len(words), f"{name}: more words than the {len(words)} expected"

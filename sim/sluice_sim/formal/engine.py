@@ -80,6 +80,7 @@ class Proof:
         self.module.submodules.dut = self.dut
         self.free: list[Value] = []
         self.driven: list[int] = []
+        self.supposed: list[Signal] = []
 
     def input(self, shape: Any, name: str) -> Signal:
         """Return a value that may be anything in every cycle."""
@@ -103,10 +104,17 @@ class Proof:
         part.elaborate = lambda platform: m
         return part
 
+    def suppose(self, condition: Any) -> None:
+        """State what is forbidden after this only as long as ``condition`` has always held."""
+        holds, broken = Signal(), Signal()
+        self.module.d.comb += holds.eq(Value.cast(condition).any() & ~broken)
+        self.module.d.sync += broken.eq(~holds)
+        self.supposed.append(holds)
+
     def forbid(self, name: str, condition: Any) -> None:
         """State that ``condition`` never holds."""
         bad = Signal(name=f"bad_{len(self.never)}")
-        self.module.d.comb += bad.eq(Value.cast(condition).any())
+        self.module.d.comb += bad.eq(Value.cast(condition).any() & Cat(self.supposed).all())
         self.never[name] = bad
 
     def run(self, *, seconds: int = 300) -> Verdict:

@@ -2,12 +2,19 @@
 
 from typing import Any
 
-from amaranth import Cat, Const, Module, Signal, Value
+from amaranth import Cat, Const, Module, Mux, Signal, Value
+from amaranth.lib import stream
 
 from sluice_sim.formal.engine import Proof
 from sluice_sim.formal.monitors import Source, Token, add_rules, add_track, tokens_of
 
-__all__ = ["prove_compact"]
+__all__ = [
+    "prove_compact",
+    "prove_expand",
+    "prove_prune",
+    "prove_relu_compress",
+    "prove_relu_decompress",
+]
 
 
 def prove_compact(proof: Proof) -> None:
@@ -45,6 +52,178 @@ def prove_compact(proof: Proof) -> None:
     proof.module.d.sync += went.eq(o.ready)
     held = both & ~dut.i.ready & o.ready & went
     proof.forbid("the input waits while the output does not", held)
+
+
+def prove_expand(proof: Proof) -> None:
+    """Prove the stream rules, and, as long as packets have as many elements as flags are set: all.
+
+    Flags come out as elements that are not zero, in beats as theirs, and these are those that went
+    in, in their order; and nothing waits where there are elements and the output is ready. In
+    place of the pipelines, whose rules are those of their queues, there are wires.
+    """
+    dut: Any = proof.dut
+    short_circuit(dut.places)
+    short_circuit(dut.elements)
+    Source(proof, dut.flags, name="flags")
+    Source(proof, dut.i)
+    add_rules(proof, dut.o)
+    flags, i, o = dut.flags, dut.i, dut.o
+    proof.suppose(~(dut.moves & dut.wrong.any()))
+    lanes = range(dut.lanes)
+
+    def words(stream: Any) -> list[Value]:
+        return [Value.cast(word).as_unsigned() for word in stream.payload.data]
+
+    def ends(stream: Any) -> Token:
+        return Token(passes(stream) & stream.payload.last, Const(2, 2))
+
+    def passes(stream: Any) -> Value:
+        return stream.valid & stream.ready
+
+    # So that a flag can be told from what comes out.
+    zeros = Cat(i.payload.keep[k] & ~word.any() for k, word in enumerate(words(i)))
+    proof.suppose(~(i.valid & zeros.any()))
+    # Elements that are dropped are left to the bench.
+    beyond = Value.cast(flags.payload.data) & ~flags.payload.keep
+    proof.suppose(~(flags.valid & beyond.any()))
+    kept = [passes(flags) & flags.payload.keep[k] for k in lanes]
+    entering = [Token(kept[k], flags.payload.data[k]) for k in lanes]
+    found = [passes(o) & o.payload.keep[k] for k in lanes]
+    leaving = [Token(found[k], word.any()) for k, word in enumerate(words(o))]
+    add_track(
+        proof,
+        "flags to o",
+        [*(Token(t.passes, Cat(t.value, Const(0, 1))) for t in entering), ends(flags)],
+        [*leaving, ends(o)],
+        capacity=0,
+        quiet=~flags.valid & o.ready,
+    )
+    add_track(
+        proof,
+        "i to o",
+        [Token(passes(i) & i.payload.keep[k], word) for k, word in enumerate(words(i))],
+        [Token(found[k] & word.any(), word) for k, word in enumerate(words(o))],
+        capacity=dut.lanes,
+        quiet=Const(0),
+    )
+    held = flags.valid & ~flags.ready & i.valid & o.ready
+    proof.forbid("flags wait while nothing else does", held)
+
+
+def prove_prune(proof: Proof) -> None:
+    """Prove the stream rules, and that every beat leaves once on each output, in order."""
+    dut: Any = proof.dut
+    source = Source(proof, dut.i)
+    i = dut.i.payload
+    for name in ("o", "bits"):
+        port = getattr(dut, name)
+        add_rules(proof, port, name=name)
+        o = port.payload
+        add_track(
+            proof,
+            f"i to {name}",
+            [Token(source.taken, Cat(i.keep, i.last))],
+            [Token(port.valid & port.ready, Cat(o.keep, o.last))],
+            capacity=dut.pipeline.depth,
+            quiet=~source.taken & dut.o.ready & dut.bits.ready,
+            ends=False,
+        )
+
+
+def prove_relu_compress(proof: Proof) -> None:
+    """Prove the stream rules, and the bitmap.
+
+    Beats that come from memory are any: what they were is left to the bench, and how they are
+    packed to :func:`prove_compact`. The bits of those whose block has some come out in order, and
+    every packet ends with its last bits, or has none and one empty beat.
+    """
+    dut: Any = proof.dut
+    Source(proof, dut.i)
+    _, came = cut(proof, dut.fork, "fork")
+    for name in ("o", "bitmap", "counts"):
+        add_rules(proof, getattr(dut, name), name=name)
+    bits, passes = came.payload.bits, came.valid & came.ready
+    has = passes & ~came.payload.raw
+    inside = Signal()
+    with proof.module.If(passes):
+        proof.module.d.sync += inside.eq(~bits.last)
+    run = ~(bits.keep & ~Cat(1, bits.keep[:-1])).any()
+    whole = Mux(bits.last, run & (bits.keep[0] | ~inside), bits.keep.all())
+    proof.suppose(~came.valid | whole)
+    o, leaves = dut.bitmap.payload, dut.bitmap.valid & dut.bitmap.ready
+
+    def tokens(beat: Any, passes: Value, has: Value) -> list[Token]:
+        """Return a beat as one token, which is far easier to follow than its lanes."""
+        there = Cat(Value.cast(beat.data) & beat.keep, beat.keep, Const(0, 1))
+        return [
+            Token(has, there),
+            Token(passes & beat.last, Const(1 << len(there) - 1, len(there))),
+        ]
+
+    add_track(
+        proof,
+        "bits",
+        tokens(bits, passes, has & bits.keep[0]),
+        tokens(o, leaves, leaves & o.keep[0]),
+        capacity=8,
+        quiet=~came.valid & dut.bitmap.ready,
+    )
+    proof.forbid("a lane of the bitmap is wasted", dut.bitmap.valid & ~o.last & ~o.keep.all())
+    open_packet = Signal()
+    with proof.module.If(leaves):
+        proof.module.d.sync += open_packet.eq(~o.last)
+    empty = dut.bitmap.valid & ~o.keep.any()
+    proof.forbid("an empty beat ends bits", empty & open_packet)
+
+
+def prove_relu_decompress(proof: Proof) -> None:
+    """Prove the stream rules, and that packets stay together, whatever is in them.
+
+    A packet of the table gives one of flags, and takes one of the bitmap, whose rest is dropped
+    before the next one begins; and the result has the packets that come from between, but for the
+    beats that only skip.
+    """
+    dut: Any = proof.dut
+    Source(proof, dut.counts, name="counts")
+    Source(proof, dut.bitmap, name="bitmap")
+    (came,) = cut(proof, dut.expand, "expand", i="flags")
+    flags = dut.expand.flags
+    add_rules(proof, flags, name="flags")
+    add_rules(proof, dut.o)
+
+    def ends(stream: Any) -> Value:
+        return stream.valid & stream.ready & stream.payload.last
+
+    leaving = ends(flags)
+    for name, entering, late in (("counts", dut.counts, 0), ("bitmap", dut.bitmap, 1)):
+        ahead = Signal(4, name=f"{name}_ahead", init=late)
+        proof.module.d.sync += ahead.eq(ahead + ends(entering) - leaving)
+        proof.forbid(f"flags end before {name}", leaving & ~ahead.any())
+        proof.forbid(f"{name} runs ahead", ahead > 8)
+    keep = came.payload.keep
+    proof.suppose(~(came.valid & (keep & ~Cat(1, keep[:-1])).any()))
+    add_track(
+        proof,
+        "o",
+        tokens_of(came.payload, came.valid & came.ready),
+        tokens_of(dut.o.payload, dut.o.valid & dut.o.ready),
+        capacity=0,
+        quiet=~came.valid & dut.o.ready,
+    )
+
+
+def cut(proof: Proof, part: Any, name: str, *, i: str = "i") -> list[Any]:
+    """Let ``part`` take beats when it likes, and give any; return the streams of these."""
+    m = Module()
+    m.d.comb += getattr(part, i).ready.eq(proof.input(1, f"{name}_ready"))
+    comes: list[Any] = []
+    for k, o in enumerate(part.o if isinstance(part.o, list) else [part.o]):
+        come = stream.Signature(o.payload.shape()).create()
+        Source(proof, come, name=f"{name}_{k}", well_formed=False)
+        m.d.comb += [o.valid.eq(come.valid), o.payload.eq(come.payload), come.ready.eq(o.ready)]
+        comes.append(come)
+    part.elaborate = lambda platform: m
+    return comes
 
 
 def short_circuit(pipeline: Any) -> None:
