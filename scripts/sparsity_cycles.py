@@ -136,8 +136,8 @@ def measure_digits() -> dict[str, dict[str, Any]]:
             if not np.array_equal(y, wanted):
                 raise SystemExit(f"{block.spelled}: the product is wrong")
             cycles.append(int(ends[:, -1].sum()))
-        x, columns = scipy.sparse.csr_array(a), scipy.sparse.csr_array(b.T)
-        pairs = ((x != 0).astype(np.int64) @ (columns != 0).astype(np.int64).T).sum()
+        x, w = (scipy.sparse.csr_array((m != 0).astype(np.int64)) for m in (a, b))
+        pairs = (x @ w).sum()
         found[f"digits: {name}"] = {
             "shape": [*a.shape, b.shape[1]],
             "densities": [np.count_nonzero(m) / m.size for m in (a, b)],

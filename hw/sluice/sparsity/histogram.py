@@ -199,13 +199,14 @@ class Histogram(Block):
             before = Cat(chosen).any() if chosen else Const(0, 1)
             chosen.append(same & ~before)
         picks = delay(m, f"picks_{k}", Cat(chosen), 1)
-        sums = [Signal(self.width, name=f"sum_{k}", reset_less=True)]
+        first = Signal(self.width, name=f"sum_{k}", reset_less=True)
+        sums: list[Value] = [first]
         for age in range(1, _FORWARDS):
             sums.append(delay(m, f"sum_{k}_{age}", sums[-1], 1))
         base: Value = Mux(picks.any(), 0, word)
         for age, total in enumerate(sums):
             base = base | (total & picks[age].replicate(self.width))
-        m.d.sync += sums[0].eq(base + 1)
+        m.d.sync += first.eq(base + 1)
         m.d.comb += [
             store.write.en.eq(there[_FETCH + 1] | self.clear),
             store.write.addr.eq(Mux(self.clear, self.cleared, bins[_FETCH + 1])),

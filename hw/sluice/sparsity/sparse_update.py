@@ -152,8 +152,9 @@ class SparseUpdate(Block):
         # as long, and hold up at most a beat that is for the same place.
         come: Any = front.o.payload
         comes = pipeline.entry_valid
-        at, there = Value.cast(come.at), [comes]
-        ages = [at]
+        at = Value.cast(come.at)
+        there: list[Value] = [comes]
+        ages: list[Value] = [at]
         for age in range(1, self.loop + 1):
             ages.append(delay(m, f"at_{age}", ages[-1], 1))
             there.append(delay(m, f"there_{age}", there[-1], 1))

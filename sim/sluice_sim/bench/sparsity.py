@@ -291,7 +291,8 @@ class HistogramBench(Bench):
             out["threshold"] += beats(block.threshold_beat, [threshold])
 
         for words in self.packets(kind, rng):
-            most = int(rng.choice([0, 1, rng.integers(0, words.size + 2), words.size, fits]))
+            any_of = [0, 1, int(rng.integers(0, words.size + 2)), words.size, fits]
+            most = any_of[rng.integers(0, 5)]
             add(words, min(most, fits))
         if overflow:
             # More elements than can be told, in two bins of which each can be.
