@@ -99,8 +99,7 @@ def digits() -> dict[str, tuple[NDArray[np.uint64], NDArray[np.uint64]]]:
 
     def words(array: NDArray[np.float32]) -> NDArray[np.uint64]:
         # The largest one is near the largest there is, as a scale would make it.
-        scaled = (array * (256 / np.abs(array).max())).astype(number.dtype).astype(np.float32)
-        return to_words(scaled.reshape(-1), number).reshape(array.shape)
+        return to_words((array * (256 / np.abs(array).max())).astype(number.dtype), number)
 
     def pruned(array: NDArray[np.float32]) -> NDArray[np.uint64]:
         found = words(array)

@@ -2,12 +2,10 @@
 
 from typing import Any
 
-from sluice.entry import Entry
+from sluice.entry import FPGA_ONLY, Entry
 
 __all__ = ["SPARSE"]
 
-# Memories of flip-flops and gates would be most of what is counted.
-_FPGA = (("default", "ecp5-85k"),)
 
 _PAIRS: dict[str, Any] = {
     **{"operand": "int4", "total": "int32", "context": 4, "pes": 2, "contexts": 8},
@@ -72,7 +70,7 @@ SPARSE = (
         ),
         proofs=({**_PAIRS, "pes": 1, "contexts": 2, "places": 2, "buffer": 1, "stages": 0},),
         mutants={**_PAIRS, "pes": 2, "contexts": 4, "places": 4, "a_zero": 1, "stages": 1},
-        measured=_FPGA,
+        measured=FPGA_ONLY,
     ),
     Entry(
         "sparse_encoder",
@@ -118,7 +116,7 @@ SPARSE = (
         ),
         proofs=(_tiny("int4", "int16", stages=1, index="uint4", lanes=1, sums=2, dense=2),),
         mutants=_tiny("int4", "int16", stages=1, index="uint4"),
-        measured=_FPGA,
+        measured=FPGA_ONLY,
     ),
     Entry(
         "sparse_update",
@@ -145,6 +143,6 @@ SPARSE = (
             **{"element": "fp8_e5m2", "lanes": 2, "rows": 4, "beats": 2},
             **{"index": "uint4", "stages": 2},
         },
-        measured=_FPGA,
+        measured=FPGA_ONLY,
     ),
 )

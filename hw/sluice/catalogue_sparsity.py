@@ -2,12 +2,10 @@
 
 from typing import Any
 
-from sluice.entry import Entry
+from sluice.entry import FPGA_ONLY, Entry
 
 __all__ = ["SPARSITY"]
 
-# Memories of flip-flops and gates would be most of what is counted.
-_FPGA = (("default", "ecp5-85k"),)
 # What is there for each lane must not grow faster than the logarithm of their number.
 _SIZES: dict[str, dict[str, Any]] = {
     "default": {},
@@ -124,7 +122,7 @@ SPARSITY = (
         ),
         proofs=({"element": "uint4", "lanes": 1, "bins": 2, "count": "uint8"},),
         mutants={"element": "int4", "lanes": 3, "bins": 4, "count": "uint8"},
-        measured=_FPGA,
+        measured=FPGA_ONLY,
     ),
     Entry(
         "mask_memory",
@@ -142,6 +140,6 @@ SPARSITY = (
         ),
         proofs=({"element": "uint4", "lanes": 2, "beats": 2},),
         mutants={"element": "int4", "lanes": 2, "beats": 4},
-        measured=_FPGA,
+        measured=FPGA_ONLY,
     ),
 )

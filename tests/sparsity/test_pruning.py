@@ -18,8 +18,7 @@ DIGITS = Path(__file__).resolve().parents[1] / "data/digits"
 def words_of(name: str) -> np.ndarray:
     """Return an array as bit patterns of bf16."""
     number = FORMATS["bf16"]
-    array = np.load(DIGITS / f"{name}.npy").astype(number.dtype).astype(np.float32)
-    return to_words(array.reshape(-1), number).reshape(-1)
+    return to_words(np.load(DIGITS / f"{name}.npy").astype(number.dtype), number).reshape(-1)
 
 
 @pytest.mark.parametrize("bins", [2, 16, 256])

@@ -12,7 +12,7 @@ from sluice.formats import find_format
 from sluice.params import Choice, Int
 from sluice.sparsity.relu_compress import ELEMENTS
 from sluice.store import Store
-from sluice.stream import Beat, Pipeline, sample_settings
+from sluice.stream import Beat, Pipeline, enter_with_settings
 
 __all__ = ["MaskMemory"]
 
@@ -98,14 +98,7 @@ class MaskMemory(Block):
     def elaborate(self, platform: Any) -> Module:
         m = Module()
         m.submodules.pipeline = pipeline = self.pipeline
-        settings = sample_settings(m, self.config, self.i)
-        m.d.comb += [
-            pipeline.i.valid.eq(self.i.valid),
-            self.i.ready.eq(pipeline.i.ready),
-            Value.cast(pipeline.i.payload).eq(
-                Cat(Value.cast(self.i.payload), Value.cast(settings))
-            ),
-        ]
+        enter_with_settings(m, self.config, self.i, pipeline)
         wiring.connect(m, pipeline.o, wiring.flipped(self.o))
 
         given, comes = pipeline.entry, pipeline.entry_valid

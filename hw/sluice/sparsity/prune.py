@@ -14,7 +14,7 @@ from sluice.sparsity.bitmaps import show_bits
 from sluice.sparsity.magnitude import magnitude, magnitude_bits
 from sluice.sparsity.prefix_sum import count_ones
 from sluice.sparsity.relu_compress import ELEMENTS
-from sluice.stream import Beat, Pipeline, sample_settings
+from sluice.stream import Beat, Pipeline, enter_with_settings
 
 __all__ = ["Prune"]
 
@@ -121,14 +121,7 @@ class Prune(Block):
     def elaborate(self, platform: Any) -> Module:
         m = Module()
         m.submodules.pipeline = pipeline = self.pipeline
-        settings = sample_settings(m, self.config, self.i)
-        m.d.comb += [
-            pipeline.i.valid.eq(self.i.valid),
-            self.i.ready.eq(pipeline.i.ready),
-            Value.cast(pipeline.i.payload).eq(
-                Cat(Value.cast(self.i.payload), Value.cast(settings))
-            ),
-        ]
+        enter_with_settings(m, self.config, self.i, pipeline)
         self._choose(m)
         found: Any = pipeline.o.payload
         come = stream.Signature(self.i_beat).create()

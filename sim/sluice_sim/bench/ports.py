@@ -43,8 +43,8 @@ class StreamPort:
             self.ready = getattr(dut, f"{name}__ready")
         self.fields = [getattr(dut, n) for n in names]
         self.widths = [1 if isinstance(f, LogicObject) else len(f) for f in self.fields]
-        self.shy, self.hold = False, 0
-        # After so many beats `receive` pauses once for so many cycles.
+        self.shy = False
+        # After so many beats `receive` pauses once, for so many cycles.
         self.pause: tuple[int, int] | None = None
         self.moved: list[int] = []
         self.words: list[int] = []
@@ -86,13 +86,11 @@ class StreamPort:
         settings(None)
 
     async def receive(self) -> None:
-        """Offer ``ready`` for ever, with random stalls, from ``hold`` cycles on.
+        """Offer ``ready`` for ever, with random stalls, and ``pause`` once.
 
         A shy port takes a beat only in the cycle after it has seen it.
         """
         self.ready.value = 0
-        for _ in range(self.hold):
-            await RisingEdge(self.clk)
         while True:
             if self.pause and len(self.moved) >= self.pause[0]:
                 self.ready.value, cycles, self.pause = 0, self.pause[1], None

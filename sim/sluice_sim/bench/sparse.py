@@ -401,9 +401,6 @@ class SparseTimesDenseBench(Bench):
         for name, cycles in expected.items():
             assert list(moved[name]) == cycles, f"{name} did not move when it had to"
 
-    def check_held(self, name: str, taken: Mapping[str, int]) -> None:
-        """Say nothing of how much is taken before the output is held up."""
-
     def latency_pairs(self, inputs: int, outputs: int) -> list[tuple[int, int]]:
         """Return the last non-zero of the first command, and the first of its sums."""
         return [(2, 0)]

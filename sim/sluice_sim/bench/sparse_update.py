@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from sluice.block import Block
 from sluice.registers import pack_fields
 from sluice_sim.bench.arith import float_words
-from sluice_sim.bench.spec import Bench, Scenario, Word, beats
+from sluice_sim.bench.spec import Bench, Scenario, Word, beats, pack, packet
 from sluice_sim.golden.formats import FloatFormat, find_format
 from sluice_sim.golden.sparse import update_row
 
@@ -40,16 +40,12 @@ class SparseUpdateBench(Bench):
             left = update_row(old, words, store=store, rate=rate, element=made.element)
             if row < made.rows:
                 weights[row] = left
-            first, *others = beats(made.beat, words.tolist())
-            sent["i"].append(Word(first, pack_fields(layout, {"store": int(store), "rate": rate})))
-            sent["i"].extend(map(Word, others))
-            ends = bool(rng.integers(0, 2))
-            sent["row"].append(
-                Word(row | 1 << made.row_beat.element_width | ends << limit.bit_length())
-            )
+            config = pack_fields(layout, {"store": int(store), "rate": rate})
+            sent["i"] += packet(made.beat, words.tolist(), config)
+            sent["row"].append(Word(pack(made.row_beat, [row], last=bool(rng.integers(0, 2)))))
             if kind != "rate" and rng.random() < 0.2:
                 # A list of nothing.
-                sent["row"].append(Word(2 << made.row_beat.element_width))
+                sent["row"] += packet(made.row_beat, [])
             out.extend(beats(made.beat, left.tolist()))
 
         whole = made.beats * made.lanes

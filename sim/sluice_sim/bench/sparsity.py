@@ -9,7 +9,7 @@ from sluice.block import Block
 from sluice.formats import Fixed, Float, Format
 from sluice.registers import pack_fields
 from sluice.sparsity import magnitude_bits
-from sluice_sim.bench.spec import Bench, Scenario, Word, beats
+from sluice_sim.bench.spec import Bench, Scenario, Word, beats, packet
 from sluice_sim.golden.sparsity import (
     compact,
     expand,
@@ -179,10 +179,8 @@ class ReluDecompressBench(Bench):
                 ("bitmap", block.bits_beat, bits),
                 ("i", block.i_beat, [*before, *stored]),
             ):
-                # Behind a packet's first beat settings are anything.
-                first, *others = beats(beat, [int(x) for x in row])
-                sent[name].append(Word(first, skip if name == names[0] else None))
-                sent[name] += [Word(w) for w in others]
+                config = skip if name == names[0] else None
+                sent[name] += packet(beat, [int(x) for x in row], config)
             out["o"] += beats(block.i_beat, [int(x) for x in found])
             if block.derivative:
                 out["bits"] += beats(block.bits_beat, [int(x != 0) for x in found])
@@ -255,8 +253,7 @@ class PruneBench(Bench):
                 **kind_of(number),
             )
             config = pack_fields(layout, {"threshold": threshold, "most": most})
-            first, *others = beats(block.i_beat, words.tolist())
-            sent += [Word(first, config), *map(Word, others)]
+            sent += packet(block.i_beat, words.tolist(), config)
             out["o"] += beats(block.i_beat, np.where(kept, words, 0).tolist())
             out["bits"] += beats(block.bits_beat, kept.astype(int).tolist())
             if kind == "rate":
@@ -284,9 +281,8 @@ class HistogramBench(Bench):
         def add(words: np.ndarray, most: int) -> None:
             sizes = magnitudes(words, **kind_of(block.number))
             counts, threshold = histogram(sizes, bins=block.bins, most=most, bits=block.bits)
-            first, *others = beats(block.i_beat, words.tolist())
-            sent.append(Word(first, pack_fields(block.config.shape(), {"most": most})))
-            sent.extend(map(Word, others))
+            config = pack_fields(block.config.shape(), {"most": most})
+            sent.extend(packet(block.i_beat, words.tolist(), config))
             out["o"] += beats(block.o_beat, counts.tolist())
             out["threshold"] += beats(block.threshold_beat, [threshold])
 
@@ -341,9 +337,8 @@ class MaskMemoryBench(Bench):
 
         def add(words: np.ndarray, *, store: bool, at: int) -> None:
             left = mask_words(words, memory, store=store, at=at)
-            first, *others = beats(block.beat, words.tolist())
-            sent.append(Word(first, pack_fields(layout, {"store": int(store), "at": at})))
-            sent.extend(map(Word, others))
+            config = pack_fields(layout, {"store": int(store), "at": at})
+            sent.extend(packet(block.beat, words.tolist(), config))
             out.extend(beats(block.beat, left.tolist()))
 
         def words(length: int) -> np.ndarray:

@@ -10,7 +10,16 @@ from sluice.block import Block
 from sluice.export import streams_of
 from sluice.stream import Beat
 
-__all__ = ["Bench", "Scenario", "Word", "beats", "elements", "pack", "random_packets"]
+__all__ = [
+    "Bench",
+    "Scenario",
+    "Word",
+    "beats",
+    "elements",
+    "pack",
+    "packet",
+    "random_packets",
+]
 
 KINDS = ("random", "extremes", "rate")
 
@@ -56,6 +65,12 @@ def beats(beat: Beat, values: Sequence[int]) -> list[int]:
         pack(beat, values[k * beat.lanes : (k + 1) * beat.lanes], last=k == count - 1)
         for k in range(count)
     ]
+
+
+def packet(beat: Beat, values: Sequence[int], config: int | None = None) -> list[Word]:
+    """Return the words of one packet; behind the first one settings are anything."""
+    first, *others = beats(beat, values)
+    return [Word(first, config), *map(Word, others)]
 
 
 def elements(beat: Beat, payloads: Iterable[int]) -> list[list[int]]:
@@ -130,6 +145,9 @@ class Bench:
 
         ``moved`` says of each stream in which cycles; of latency and interval the bench knows.
         """
+
+    def check_held(self, name: str, taken: Mapping[str, int]) -> None:
+        """Fail unless so many beats were taken of each stream while output ``name`` was held up."""
 
     def compare(self, received: Mapping[str, Sequence[int]], scenario: Scenario) -> None:
         """Fail unless every output stream gave what it had to, in that order."""

@@ -142,7 +142,7 @@ async def fills_up(dut):
     scenario = run.bench.scenario("random", run.gen)
     await run.start(scenario)
     for name in scenario.expected:
-        run.ports[name].hold = run.bench.hold
+        run.ports[name].pause = (0, run.bench.hold)
     await run.check(scenario)
 
 

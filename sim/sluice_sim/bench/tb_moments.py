@@ -39,8 +39,7 @@ async def one_held_up(dut):
         run.bench.check_held(name, {n: len(port.moved) for n, port in run.ports.items()})
 
     for name in scenario.expected:
-        run.ports[name].hold = run.bench.hold
+        run.ports[name].pause = (0, run.bench.hold)
         looks = cocotb.start_soon(look(name))
         await run.check(scenario)
         await looks
-        run.ports[name].hold = 0

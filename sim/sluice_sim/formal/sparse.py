@@ -4,6 +4,7 @@ from typing import Any
 
 from amaranth import Cat, Const, Mux, Signal, Value
 
+from sluice.delay import delay
 from sluice_sim.formal.engine import Proof
 from sluice_sim.formal.monitors import Source
 
@@ -62,11 +63,7 @@ def prove_sparse_encoder(proof: Proof) -> None:
         proof.give_anything(getattr(dut, name), name)
 
     def before(value: Any, cycles: int, name: str) -> Value:
-        for k in range(cycles):
-            later = Signal(len(value), name=f"{name}_{k}")
-            m.d.sync += later.eq(value)
-            value = later
-        return value
+        return delay(m, name, value, cycles, reset=True)
 
     index = Value.cast(dut.i.payload.data)
     takes = dut.i.valid & dut.i.ready & dut.i.payload.keep[0] & (index < dut.columns)
@@ -102,19 +99,12 @@ def prove_sparse_update(proof: Proof) -> None:
     comes = pipeline.entry_valid
     proof.suppose(~comes | pipeline.i.valid)
     proof.suppose(Value.cast(pipeline.entry) == Value.cast(pipeline.i.payload))
-    late: Any = comes
-    for k in range(dut.loop):
-        later = Signal(name=f"comes_{k}")
-        m.d.sync += later.eq(late)
-        late = later
+    late = delay(m, "comes", comes, dut.loop, reset=True)
     proof.suppose(pipeline.result_valid == late)
-    followed, start = Signal(range(dut.places)), Signal(init=1)
-    m.d.sync += start.eq(0)
-    with m.If(start):
-        m.d.sync += followed.eq(proof.input(range(dut.places), "followed"))
+    followed = proof.choose(range(dut.places), "followed")
     # Cycles until the place is written.
     left, fits = Signal(range(dut.loop + 1)), Signal()
-    mine = comes & (Value.cast(pipeline.entry.at) == followed) & ~start
+    mine = comes & (Value.cast(pipeline.entry.at) == followed)
     with m.If(mine):
         m.d.sync += [left.eq(dut.loop), fits.eq(pipeline.entry.fits)]
     with m.Elif(left.any()):
@@ -122,4 +112,4 @@ def prove_sparse_update(proof: Proof) -> None:
     writes = dut.writes & (dut.writes_at == followed)
     proof.forbid("a place is read before it is written", mine & left.any())
     proof.forbid("a place is not written in time", (left == 1) & fits & ~writes)
-    proof.forbid("a place is written that nothing was for", writes & ~((left == 1) & fits) & ~start)
+    proof.forbid("a place is written that nothing was for", writes & ~((left == 1) & fits))

@@ -5,6 +5,7 @@ from typing import Any
 from amaranth import Cat, Const, Module, Mux, Signal, Value
 from amaranth.lib import stream
 
+from sluice.delay import delay
 from sluice_sim.formal.engine import Proof
 from sluice_sim.formal.monitors import Source, Token, add_rules, add_track, tokens_of
 
@@ -146,11 +147,7 @@ def prove_histogram(proof: Proof) -> None:
     threshold = dut.threshold
     reads = walk.entry_valid
     proof.suppose(~reads | walk.i.valid)
-    come: Any = reads
-    for k in range(walk.stages):
-        later = Signal(name=f"come_{k}")
-        m.d.sync += later.eq(come)
-        come = later
+    come = delay(m, "come", reads, walk.stages, reset=True)
     proof.suppose(walk.result_valid == come)
     add_rules(proof, threshold, name="threshold")
     # The packet has ended, and its bins from this one on are to be read.
@@ -190,22 +187,16 @@ def prove_mask_memory(proof: Proof) -> None:
     m.d.comb += here.eq(Mux(first, given.settings.at, at))
     with m.If(comes):
         m.d.sync += [at.eq(here + 1), first.eq(given.i.last)]
-    followed, known, bits = Signal.like(at), Signal(), Signal(lanes)
-    start = Signal(init=1)
-    m.d.sync += start.eq(0)
-    with m.If(start):
-        m.d.sync += followed.eq(proof.input(range(dut.beats), "followed"))
+    followed = proof.choose(range(dut.beats), "followed")
+    known, bits = Signal(), Signal(lanes)
     words = [Value.cast(given.i.data[k])[:width] for k in range(lanes)]
-    with m.If(comes & given.settings.store & (here == followed) & ~start):
+    with m.If(comes & given.settings.store & (here == followed)):
         there = Cat(word.any() for word in words)
         m.d.sync += [known.eq(1), bits.eq(there & given.i.keep)]
     masks = comes & ~given.settings.store
     seen = masks & known & (here == followed)
     late: Any = Cat(*words, bits, Value.cast(given.i)[-lanes - 1 :], masks, comes, seen)
-    for k in range(pipeline.stages):
-        held = Signal(len(late), name=f"late_{k}")
-        m.d.sync += held.eq(late)
-        late = held
+    late = delay(m, "late", late, pipeline.stages, reset=True)
     went, got = late[: width * lanes], late[width * lanes :]
     masked, came, seen = got[-3], got[-2], got[-1]
     result = Value.cast(pipeline.result)
