@@ -120,7 +120,7 @@ def play(
         # A name may be a keyword of Verilog, such as config.
         f", .\\{port.name} ({(settings or {}).get(port.name, 0)})"
         for port in ports_of(block)
-        if port.is_input and port.name.partition("__")[0] not in streams
+        if port.is_input and port.name.rpartition("__")[0] not in streams
     )
     parts: list[str] = []
     with tempfile.TemporaryDirectory() as tmp:
