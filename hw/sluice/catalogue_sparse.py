@@ -27,7 +27,7 @@ SPARSE = (
         group="sparsity",
         preview=True,
         systems=("B1",),
-        bench="sluice_sim.bench.sparse_product:SparsityDecoderBench",
+        bench="sluice_sim.bench.sparsity_decoder:SparsityDecoderBench",
         proof="sluice_sim.formal.sparse_product:prove_sparsity_decoder",
         golden="sluice_sim.golden.sparse_product:decode",
         presets={
@@ -71,7 +71,10 @@ SPARSE = (
             {**_PAIRS, "operand": "fp16", "total": "fp16", "stages": 0, "pes": 1},
         ),
         proofs=({**_PAIRS, "pes": 1, "contexts": 2, "places": 2, "buffer": 1, "stages": 0},),
-        mutants={**_PAIRS, "pes": 2, "contexts": 4, "places": 4, "a_zero": 1, "stages": 1},
+        mutants={
+            **{**_PAIRS, "total": "int16", "contexts": 4, "a_zero": 1},
+            **{"count_bits": 6, "cycle_bits": 6},
+        },
         measured=_FPGA,
     ),
     Entry(

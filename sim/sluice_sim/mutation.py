@@ -180,11 +180,16 @@ def is_equivalent(entry: Entry, mutant: Mutant) -> bool:
 
 
 def _has_same_logic(top: str, files: Mapping[str, str]) -> bool:
-    """Say whether every register and output has the same function of the registers before it."""
+    """Say whether every register and output has the same function of the registers before it.
+
+    Registers are taken bit by bit, and those of no use to anything left out, as synthesis does.
+    """
+    # The mutant has been through this before the fault was put in.
+    done = {"gold": f"prep -top {top}; flatten; opt_clean; ", "gate": f"hierarchy -top {top}; "}
     script = "".join(
-        f"read_rtlil {side}.il; hierarchy -top {top}; proc; flatten; memory_map; opt_clean; "
-        f"rename {top} {side}; design -stash {side}; "
-        for side in ("gold", "gate")
+        f"read_rtlil {side}.il; {first}memory_map; simplemap; opt_dff; opt_clean; dffunmap; "
+        f"simplemap; splitnets; opt_clean -purge; rename {top} {side}; design -stash {side}; "
+        for side, first in done.items()
     )
     script += (
         "design -copy-from gold gold; design -copy-from gate gate; equiv_make gold gate both; "

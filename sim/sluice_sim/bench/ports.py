@@ -43,7 +43,7 @@ class StreamPort:
             self.ready = getattr(dut, f"{name}__ready")
         self.fields = [getattr(dut, n) for n in names]
         self.widths = [1 if isinstance(f, LogicObject) else len(f) for f in self.fields]
-        self.shy, self.hold = False, 0
+        self.shy, self.hold, self.holds = False, 0, 1
         self.moved: list[int] = []
         self.words: list[int] = []
 
@@ -84,14 +84,21 @@ class StreamPort:
         settings(None)
 
     async def receive(self) -> None:
-        """Offer ``ready`` for ever, with random stalls, from ``hold`` cycles on.
+        """Offer ``ready`` for ever, with random stalls, but for ``holds`` times ``hold`` cycles.
 
-        A shy port takes a beat only in the cycle after it has seen it.
+        The first time is at once, and the others any number of cycles, up to ``hold``, apart. A shy
+        port takes a beat only in the cycle after it has seen it.
         """
         self.ready.value = 0
-        for _ in range(self.hold):
-            await RisingEdge(self.clk)
+        pause, more = 0, self.holds
         while True:
+            if not pause and more:
+                self.ready.value = 0
+                for _ in range(self.hold):
+                    await RisingEdge(self.clk)
+                more -= 1
+                pause = self.rng.randint(1, self.hold) if more else 0
+            pause -= bool(pause)
             if not self.shy:
                 self.ready.value = int(self.rng.random() < self.active)
             await RisingEdge(self.clk)

@@ -99,6 +99,8 @@ class Bench:
         never that long.
     hold : int, cycles
         In which the block fills up if nothing leaves; fewer than ``quiet``.
+    holds : int
+        How many times it is to fill up.
     resets : tuple of int, cycles
         After which it is reset, one time after the other; some time by default.
     """
@@ -107,6 +109,7 @@ class Bench:
     quiet: int = 100
     patience: int = 1000
     hold: int = 80
+    holds: int = 1
     resets: tuple[int, ...] = ()
 
     def __init__(self, block: Block):

@@ -133,12 +133,12 @@ async def valid_before_ready(dut):
 
 @cocotb.test(timeout_time=2, timeout_unit="ms")
 async def fills_up(dut):
-    """Held up until it can take no more, the block loses nothing."""
+    """Held up until it can take no more, once or time after time, the block loses nothing."""
     run = Run(dut, active=1.0)
     scenario = run.bench.scenario("random", run.gen)
     await run.start(scenario)
     for name in scenario.expected:
-        run.ports[name].hold = run.bench.hold
+        run.ports[name].hold, run.ports[name].holds = run.bench.hold, run.bench.holds
     await run.check(scenario)
 
 
