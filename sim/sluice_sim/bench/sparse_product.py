@@ -95,6 +95,12 @@ class SparseMatmulBench(Bench):
             # As many rows as a command can count, if these are few.
             rows = self.rows if self.rows < 64 else 1
             given.append(self.matrices((rows, 1, block.pes), rng, special))
+            # Bursts that fill a queue before its first context has been walked, with some four
+            # pairs in each.
+            share = min(1.0, (4 / context) ** 0.5)
+            rows = min(few, -(-(block.places + 2) * context // most))
+            shape = (rows, most, block.pes)
+            given += [self.matrices(shape, rng, special, (share, share)) for _ in range(3)]
             if block.contexts <= 64:
                 # As long as a row can be, and longer.
                 shape = (1, block.contexts * context, block.pes)
