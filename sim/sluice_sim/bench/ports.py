@@ -86,8 +86,8 @@ class StreamPort:
     async def receive(self) -> None:
         """Offer ``ready`` for ever, with random stalls, but for ``holds`` times ``hold`` cycles.
 
-        The first time is at once, and the others any number of cycles, up to ``hold``, apart. A shy
-        port takes a beat only in the cycle after it has seen it.
+        The first time is at once, and the others up to eight cycles apart. A shy port takes a beat
+        only in the cycle after it has seen it.
         """
         self.ready.value = 0
         pause, more = 0, self.holds
@@ -97,7 +97,7 @@ class StreamPort:
                 for _ in range(self.hold):
                     await RisingEdge(self.clk)
                 more -= 1
-                pause = self.rng.randint(1, self.hold) if more else 0
+                pause = self.rng.randint(1, 8) if more else 0
             pause -= bool(pause)
             if not self.shy:
                 self.ready.value = int(self.rng.random() < self.active)
