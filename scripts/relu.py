@@ -59,8 +59,7 @@ def ratios() -> list[str]:
         cells, density = [], np.count_nonzero(array) / array.size
         for width in WIDTHS:
             number = FORMATS[formats[width]]
-            values = array.astype(number.dtype).astype(np.float32)
-            words = to_words(values.reshape(-1), number).reshape(-1)
+            words = to_words(array.astype(number.dtype), number).reshape(-1)
             there = np.count_nonzero(words) / words.size
             cells.append(f"{ratio_of(words, width):.2f}, {formula(there, width):.2f}")
         lines.append(f"| {name} | {density:.3f} | {' | '.join(cells)} |")

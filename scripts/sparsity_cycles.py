@@ -26,21 +26,26 @@ mpl.use("Agg")
 from matplotlib import pyplot  # noqa: E402
 
 from sluice.files import keep_json, replace_between, replaced_file  # noqa: E402
+from sluice.formats import FORMATS, to_words  # noqa: E402
 from sluice.sparsity import SparseMatmul  # noqa: E402
 from sluice.sparsity.pair_driver import Pairs, plan_pairs  # noqa: E402
 from sluice_sim.bench.sparse_product import sparse_words  # noqa: E402
 from sluice_sim.golden.sparse_product import count_steps, multiply_pairs, pairs_of  # noqa: E402
+from sluice_sim.golden.sparsity import histogram, magnitudes  # noqa: E402
 from sluice_sim.play import play_pairs  # noqa: E402
 
 JSON_FILE = ROOT / "docs/data/sparsity-cycles.json"
 PICTURE = ROOT / "docs/images/sparsity-speedup.png"
 PAGE = ROOT / "docs/sparsity.md"
+DIGITS = ROOT / "tests/data/digits"
 
 PES, ROWS, INNER = 16, 8, 1024
 # Of activations and of weights, in the experiment and in the picture.
 EXPERIMENT = (0.4, 0.2)
 DENSITIES = (0.05, 0.1, 0.2, 0.4, 0.7, 1.0)
 CASES = (EXPERIMENT, *((d, d) for d in DENSITIES))
+# Of the weights of the digits network, in fp8, so many are left.
+LEFT, OPERAND, TOTAL = 0.25, "fp8_e4m3", "fp32"
 KINDS: tuple[tuple[int, int, str], ...] = (
     (16, 1, "free-running"),
     (16, PES, "lock step"),
@@ -88,6 +93,78 @@ def measure(context: int, together: int) -> dict[str, dict[str, Any]]:
     return found
 
 
+def digits() -> dict[str, tuple[NDArray[np.uint64], NDArray[np.uint64]]]:
+    """Return the products of the digits network, with pruned weights."""
+    number = FORMATS[OPERAND]
+
+    def words(array: NDArray[np.float32]) -> NDArray[np.uint64]:
+        # The largest one is near the largest there is, as a scale would make it.
+        return to_words((array * (256 / np.abs(array).max())).astype(number.dtype), number)
+
+    def pruned(array: NDArray[np.float32]) -> NDArray[np.uint64]:
+        found = words(array)
+        sizes = magnitudes(found, width=8, signed=False, is_float=True)
+        most = round(LEFT * sizes.size)
+        _, threshold = histogram(sizes.reshape(-1), bins=128, most=most, bits=7)
+        return np.where(sizes >= threshold, found, np.uint64(0))
+
+    x, w1, w2, hidden, back = (
+        np.load(DIGITS / f"{name}.npy") for name in ("inputs", "w1", "w2", "hidden", "dhidden")
+    )
+    # Of another batch, whose activations are not kept: as sparse, and as independent of the inputs.
+    back = np.where(hidden > 0, back, np.float32(0))
+    return {
+        "inputs, weights": (words(x), pruned(w1)),
+        "activations, weights": (words(hidden), pruned(w2)),
+        "inputs transposed, gradients": (words(np.ascontiguousarray(x.T)), words(back)),
+    }
+
+
+def measure_digits() -> dict[str, dict[str, Any]]:
+    """Return the cycles of the products of the digits network, and of the same without a zero."""
+    found: dict[str, dict[str, Any]] = {}
+    block = SparseMatmul(
+        operand=OPERAND, total=TOTAL, stages=12, context=16, pes=PES, contexts=4, together=1
+    )
+    for name, (a, b) in digits().items():
+        cycles: list[int] = []
+        for left, right in ((a, b), (a | np.uint64(1), b | np.uint64(1))):
+            plan = plan_pairs(block, {"a": left, "b": right}, whole=False)
+            y, ends = play_pairs(block, plan)
+            wanted = multiply_pairs(left, right, operand=OPERAND, total=TOTAL)
+            if not np.array_equal(y, wanted):
+                raise SystemExit(f"{block.spelled}: the product is wrong")
+            cycles.append(int(ends[:, -1].sum()))
+        x, w = (scipy.sparse.csr_array((m != 0).astype(np.int64)) for m in (a, b))
+        pairs = (x @ w).sum()
+        found[f"digits: {name}"] = {
+            "shape": [*a.shape, b.shape[1]],
+            "densities": [np.count_nonzero(m) / m.size for m in (a, b)],
+            "cycles": cycles[0],
+            "dense": cycles[1],
+            "pairs": int(pairs),
+        }
+    return found
+
+
+def digits_table(results: Mapping[str, dict[str, Any]]) -> str:
+    """Return the products of the digits network as a table in Markdown."""
+    lines = [
+        "| product | M x K x N | densities | cycles | dense | speed-up | limit |",
+        "| --- | --- | --- | --- | --- | --- | --- |",
+    ]
+    for name, r in results.items():
+        if name.startswith("digits: "):
+            shape = "x".join(map(str, r["shape"]))
+            densities = ", ".join(f"{d:.2f}" for d in r["densities"])
+            limit = np.prod(r["shape"]) / r["pairs"]
+            lines.append(
+                f"| {name.removeprefix('digits: ')} | {shape} | {densities} | {r['cycles']} "
+                f"| {r['dense']} | {r['dense'] / r['cycles']:.2f} | {limit:.2f} |"
+            )
+    return "\n".join(lines)
+
+
 def table(results: Mapping[str, dict[str, Any]]) -> str:
     """Return the experiment as a table in Markdown."""
     lines = [
@@ -122,6 +199,11 @@ def draw(results: Mapping[str, dict[str, Any]]) -> None:
         dense = results[name_of(context, together, (1.0, 1.0))]["cycles"]
         speed = [dense / results[name_of(context, together, (d, d))]["cycles"] for d in DENSITIES]
         axes.plot(DENSITIES, speed, marker=marker, color=color, label=f"context {context}, {kind}")
+    real = [r for name, r in results.items() if name.startswith("digits: ")]
+    axes.plot(
+        [np.sqrt(np.prod(r["densities"])) for r in real], [r["dense"] / r["cycles"] for r in real],
+        "*", color="black", markersize=9, label="digits, fp8, context 16, free-running",
+    )  # fmt: skip
     axes.set(
         xscale="log", yscale="log", ylim=(0.8, 150), xlabel="density of activations and of weights",
         ylabel="speed-up over dense operands",
@@ -147,7 +229,7 @@ def main() -> None:
     """Measure, print, and keep."""
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0] if __doc__ else "")
     names = [f"{context} {kind}" for context, _, kind in KINDS]
-    parser.add_argument("--only", choices=[*names, "none"], help="what to measure again")
+    parser.add_argument("--only", choices=[*names, "digits", "none"], help="what to measure again")
     only = parser.parse_args().only
     results = json.loads(JSON_FILE.read_text()) if JSON_FILE.exists() else {}
     for name, (context, together, _) in zip(names, KINDS, strict=True):
@@ -156,13 +238,17 @@ def main() -> None:
             results |= measure(context, together)
             keep_json(JSON_FILE, results)
             print(f"{name}: {time.monotonic() - start:.0f} s", flush=True)
+    if only in (None, "digits"):
+        results |= measure_digits()
+        keep_json(JSON_FILE, results)
     if all(name_of(c, t, EXPERIMENT) in results for c, t, _ in KINDS):
-        shown = table(results)
-        print(shown)
         text = PAGE.read_text()
-        begin, end = (f"<!-- sparsity cycles: {word} -->" for word in ("begin", "end"))
+        for what, shown in (("cycles", table(results)), ("digits", digits_table(results))):
+            print(shown)
+            begin, end = (f"<!-- sparsity {what}: {word} -->" for word in ("begin", "end"))
+            text = replace_between(text, begin, end, shown)
         with replaced_file(PAGE) as partial:
-            partial.write_text(replace_between(text, begin, end, shown))
+            partial.write_text(text)
         draw(results)
 
 

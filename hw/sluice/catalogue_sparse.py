@@ -2,12 +2,10 @@
 
 from typing import Any
 
-from sluice.entry import Entry
+from sluice.entry import FPGA_ONLY, Entry
 
 __all__ = ["SPARSE"]
 
-# Memories of flip-flops and gates would be most of what is counted.
-_FPGA = (("default", "ecp5-85k"),)
 
 _PAIRS: dict[str, Any] = {
     **{"operand": "int4", "total": "int32", "context": 4, "pes": 2, "contexts": 8},
@@ -75,14 +73,13 @@ SPARSE = (
             # Of a power of two the highest bit of a count would only say that the buffer is full.
             **{"buffer": 9, "count_bits": 6, "cycle_bits": 6},
         },
-        measured=_FPGA,
+        measured=FPGA_ONLY,
     ),
     Entry(
         "sparse_encoder",
         "sluice.sparsity:SparseEncoder",
         "number the columns of a sparse matrix that are not empty",
         group="sparsity",
-        preview=True,
         systems=("N2",),
         bench="sluice_sim.bench.sparse:SparseEncoderBench",
         proof="sluice_sim.formal.sparse:prove_sparse_encoder",
@@ -94,14 +91,13 @@ SPARSE = (
             {"columns": 300, "word": 32, "index": "uint32"},
         ),
         proofs=({"columns": 6, "word": 2, "index": "uint4"},),
-        mutants={"columns": 13, "word": 4, "index": "uint4"},
+        mutants={"columns": 140, "word": 4, "index": "uint8"},
     ),
     Entry(
         "sparse_times_dense",
         "sluice.sparsity:SparseTimesDense",
         "a sparse matrix, or its transpose, times a dense one, from one encoding",
         group="sparsity",
-        preview=True,
         systems=("N2",),
         bench="sluice_sim.bench.sparse:SparseTimesDenseBench",
         proof="sluice_sim.formal.sparse:prove_sparse_times_dense",
@@ -123,6 +119,33 @@ SPARSE = (
         ),
         proofs=(_tiny("int4", "int16", stages=1, index="uint4", lanes=1, sums=2, dense=2),),
         mutants=_tiny("int4", "int16", stages=1, index="uint4"),
-        measured=_FPGA,
+        measured=FPGA_ONLY,
+    ),
+    Entry(
+        "sparse_update",
+        "sluice.sparsity:SparseUpdate",
+        "add a compact gradient to the rows of the weights that it belongs to",
+        group="sparsity",
+        systems=("N2",),
+        bench="sluice_sim.bench.sparse_update:SparseUpdateBench",
+        proof="sluice_sim.formal.sparse:prove_sparse_update",
+        golden="sluice_sim.golden.sparse:update_row",
+        presets={"default": {}, "fp32": {"element": "fp32", "lanes": 4}},
+        cases=(
+            {"element": "fp8_e5m2", "lanes": 1, "rows": 2, "beats": 1, "stages": 0},
+            {"element": "fp8_e4m3", "lanes": 3, "rows": 16, "index": "uint4", "stages": 3},
+            {"element": "fp16", "lanes": 2, "rows": 256, "beats": 2, "index": "uint32"},
+        ),
+        proofs=(
+            {
+                **{"element": "fp8_e5m2", "lanes": 1, "rows": 2, "beats": 2},
+                **{"index": "uint4", "stages": 1},
+            },
+        ),
+        mutants={
+            **{"element": "fp8_e5m2", "lanes": 2, "rows": 4, "beats": 2},
+            **{"index": "uint4", "stages": 2},
+        },
+        measured=FPGA_ONLY,
     ),
 )

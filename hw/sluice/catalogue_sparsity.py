@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from sluice.entry import Entry
+from sluice.entry import FPGA_ONLY, Entry
 
 __all__ = ["SPARSITY"]
 
@@ -103,5 +103,43 @@ SPARSITY = (
         ),
         proofs=({"element": "int4", "lanes": 2, "group": 2, "stages": 1},),
         mutants={"element": "int4", "lanes": 4, "group": 4, "stages": 2},
+    ),
+    Entry(
+        "histogram",
+        "sluice.sparsity:Histogram",
+        "count magnitudes, and find the threshold that so many reach",
+        group="sparsity",
+        systems=("B10",),
+        bench="sluice_sim.bench.sparsity:HistogramBench",
+        proof="sluice_sim.formal.sparsity:prove_histogram",
+        golden="sluice_sim.golden.sparsity:histogram",
+        presets={"default": {}, "small": {"element": "int8", "lanes": 4, "bins": 64}},
+        cases=(
+            {"element": "uint4", "lanes": 1, "bins": 16, "count": "uint8"},
+            {"element": "int8", "lanes": 3, "bins": 2, "count": "uint8"},
+            {"element": "fp8_e5m2", "lanes": 5, "bins": 32, "count": "uint16"},
+            {"element": "fp32", "lanes": 8, "bins": 256},
+        ),
+        proofs=({"element": "uint4", "lanes": 1, "bins": 2, "count": "uint8"},),
+        mutants={"element": "int4", "lanes": 3, "bins": 4, "count": "uint8"},
+        measured=FPGA_ONLY,
+    ),
+    Entry(
+        "mask_memory",
+        "sluice.sparsity:MaskMemory",
+        "remember which weights are not zero, and keep the others zero",
+        group="sparsity",
+        systems=("B10",),
+        bench="sluice_sim.bench.sparsity:MaskMemoryBench",
+        proof="sluice_sim.formal.sparsity:prove_mask_memory",
+        golden="sluice_sim.golden.sparsity:mask_words",
+        cases=(
+            {"element": "uint4", "lanes": 1, "beats": 2},
+            {"element": "int8", "lanes": 3, "beats": 8},
+            {"element": "fp32", "lanes": 4, "beats": 2048},
+        ),
+        proofs=({"element": "uint4", "lanes": 2, "beats": 2},),
+        mutants={"element": "int4", "lanes": 2, "beats": 4},
+        measured=FPGA_ONLY,
     ),
 )

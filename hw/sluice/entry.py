@@ -9,7 +9,7 @@ from typing import Any
 
 from sluice.block import Block
 
-__all__ = ["DEFAULTS", "Entry", "RequestError", "load"]
+__all__ = ["DEFAULTS", "FPGA_ONLY", "Entry", "RequestError", "load"]
 
 
 class RequestError(ValueError):
@@ -24,6 +24,8 @@ def load(reference: str) -> Any:
 
 # What is measured unless an entry says otherwise.
 DEFAULTS = (("default", "ecp5-85k"), ("default", "asic"))
+# Of blocks with memories: of flip-flops and gates, these would be most of what is counted.
+FPGA_ONLY = DEFAULTS[:1]
 
 
 @dataclass(frozen=True)

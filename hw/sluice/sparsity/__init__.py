@@ -2,23 +2,30 @@
 
 from sluice.sparsity.compact import Compact
 from sluice.sparsity.expand import Expand
-from sluice.sparsity.prune import Prune, magnitude_bits
+from sluice.sparsity.histogram import Histogram
+from sluice.sparsity.magnitude import magnitude_bits
+from sluice.sparsity.mask_memory import MaskMemory
+from sluice.sparsity.prune import Prune
 from sluice.sparsity.relu_compress import ReluCompress
 from sluice.sparsity.relu_decompress import ReluDecompress
 from sluice.sparsity.sparse_encoder import SparseEncoder
 from sluice.sparsity.sparse_matmul import SparseMatmul
 from sluice.sparsity.sparse_times_dense import SparseTimesDense
+from sluice.sparsity.sparse_update import SparseUpdate
 from sluice.sparsity.sparsity_decoder import SparsityDecoder
 
 __all__ = [
     "Compact",
     "Expand",
+    "Histogram",
+    "MaskMemory",
     "Prune",
     "ReluCompress",
     "ReluDecompress",
     "SparseEncoder",
     "SparseMatmul",
     "SparseTimesDense",
+    "SparseUpdate",
     "SparsityDecoder",
     "magnitude_bits",
 ]

@@ -8,6 +8,7 @@ from amaranth.lib.wiring import In, Out
 
 from sluice.arith.flow import Flow, registers_before
 from sluice.block import Block
+from sluice.delay import keep
 from sluice.formats import FORMATS, find_format
 from sluice.params import Choice, Int
 from sluice.sparsity.places import add_places, place_steps
@@ -28,7 +29,7 @@ class Expand(Block):
         Elements per beat, a power of two.
     stages : int, 0..16
         Registers in the datapath, spread evenly over its steps; as many as it has steps if those
-        are fewer, which are ``2 * log2(lanes) + 3``.
+        are fewer, which are ``2 * log2(lanes) + 4``.
 
     Members
     -------
@@ -88,7 +89,7 @@ class Expand(Block):
         number = find_format(self.element)
         self.i_beat, self.flags_beat = Beat(number, self.lanes), Beat(FORMATS["bit"], self.lanes)
         self.width = number.width
-        self.steps = place_steps(self.lanes), 1 + levels(self.lanes)
+        self.steps = place_steps(self.lanes), 2 + levels(self.lanes)
         stages = min(self.stages, sum(self.steps))
         before = registers_before(self.steps[0], steps=sum(self.steps), stages=stages)
         # Of the network, as bits of half the lanes for each level.
@@ -102,11 +103,13 @@ class Expand(Block):
         self.places = Pipeline(
             i_shape=self.flags_beat, o_shape=data.StructLayout(places), stages=before
         )
-        # An element has a bit above it: that there is one.
+        # Of each lane: whether its element is of the beat that comes with it, and if there is one.
         window = {
             "flags": self.flags_beat,
             "crosses": crosses,
-            "words": data.ArrayLayout(self.width + 1, self.lanes),
+            "words": self.i_beat.data_bits,
+            **dict.fromkeys(("comes", "there"), self.lanes),
+            "takes": 1,
         }
         self.elements = Pipeline(
             i_shape=data.StructLayout(window), o_shape=self.i_beat, stages=stages - before
@@ -146,13 +149,12 @@ class Expand(Block):
         m.d.comb += Value.cast(pipeline.result).eq(placed)
 
     def _take(self, m: Module) -> None:
-        """Bring beats of elements together with flags, and keep the one that is not used up."""
+        """Bring beats of elements together with flags."""
         come, go, i = self.places.o, self.elements.i, self.i.payload
         word = come.payload
         # What is left of the packet is dropped.
         drops = Signal()
         first = Signal(init=1)
-        kept: Any = Signal(data.ArrayLayout(self.width, self.lanes), reset_less=True)
         keep, ended = Signal(self.lanes, reset_less=True), Signal(reset_less=True)
         takes, meets, moves = Signal(), Signal(), self.moves
         m.d.comb += [
@@ -163,13 +165,17 @@ class Expand(Block):
             come.ready.eq(go.ready & ~drops & (~takes | self.i.valid)),
             self.i.ready.eq(drops | (come.valid & takes & go.ready)),
         ]
-        window: list[Value] = []
-        for k in range(self.lanes):
-            comes = first | word.held[k]
-            window.append(Mux(comes, Value.cast(i.data[k]).as_unsigned(), kept[k]))
-            window.append(Mux(comes, takes & i.keep[k], keep[k]))
+        comes = Cat(first | word.held[k] for k in range(self.lanes))
+        there = (comes & i.keep & takes.replicate(self.lanes)) | (~comes & keep)
         m.d.comb += Value.cast(go.payload).eq(
-            Cat(Value.cast(word.flags), Value.cast(word.crosses), *window)
+            Cat(
+                Value.cast(word.flags),
+                Value.cast(word.crosses),
+                Value.cast(i.data),
+                comes,
+                there,
+                takes,
+            )
         )
         reached, ends = Signal(self.lanes), Signal()
         m.d.comb += [
@@ -185,8 +191,6 @@ class Expand(Block):
             m.d.sync += self.status.mismatch.eq(1)
         with m.If(moves):
             m.d.sync += [first.eq(last), keep.eq(reached), ended.eq(ends), drops.eq(last & ~ends)]
-            with m.If(takes):
-                m.d.sync += kept.eq(i.data)
         with m.Elif(drops & self.i.valid):
             m.d.sync += drops.eq(~i.last)
 
@@ -200,8 +204,16 @@ class Expand(Block):
         flow.frame = Cat(given.flags.keep, given.flags.last)
         for s in range(levels(self.lanes)):
             setattr(flow, f"cross_{s}", given.crosses[s])
-        for name, word in zip(names, given.words, strict=True):
-            setattr(flow, name, word)
+        flow.words, flow.comes, flow.there = given.words, given.comes, given.there
+        flow.takes = given.takes & pipeline.entry_valid
+        flow.step()
+
+        # The beat that is not used up is kept here, where nothing stalls.
+        words, comes, there = flow.words, flow.comes, flow.there
+        kept = keep(m, "kept", words, flow.takes)
+        for k, name in enumerate(names):
+            word, before = (v.word_select(k, self.width) for v in (words, kept))
+            setattr(flow, name, Cat(Mux(comes[k], word, before), there[k]))
         flow.step()
 
         scatter(flow, names)

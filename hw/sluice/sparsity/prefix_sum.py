@@ -2,11 +2,11 @@
 
 from collections.abc import Mapping, Sequence
 
-from amaranth import Value
+from amaranth import Const, Value
 
 from sluice.arith.flow import Flow
 
-__all__ = ["add_prefix_sums", "add_sums_below", "prefix_steps"]
+__all__ = ["add_prefix_sums", "add_sums_below", "count_ones", "prefix_steps"]
 
 
 def prefix_steps(count: int) -> int:
@@ -38,3 +38,12 @@ def add_sums_below(flow: Flow, rows: Mapping[str, Sequence[Value]]) -> None:
                 lower = getattr(flow, f"{name}_{k >> level << level}")
                 setattr(flow, f"{name}_{k + 1}", getattr(flow, f"{name}_{k + 1}") + lower)
         flow.step()
+
+
+def count_ones(bits: Value) -> Value:
+    """Return how many bits are set."""
+    total: Value = Const(0, 1)
+    terms = [bits[k] for k in range(len(bits))]
+    while len(terms) > 1:
+        terms = [a + b for a, b in zip(terms[::2], [*terms[1::2], Const(0, 1)], strict=False)]
+    return terms[0] if terms else total

@@ -2,26 +2,23 @@
 
 from typing import Any
 
-from amaranth import Cat, Const, Module, Mux, Value
+from amaranth import Cat, Module, Mux, Value
 from amaranth.lib import data, stream, wiring
 from amaranth.lib.wiring import In, Out
 
 from sluice.arith.flow import Flow
 from sluice.block import Block
-from sluice.formats import FORMATS, Float, Format, find_format
+from sluice.formats import FORMATS, find_format
 from sluice.params import Choice, Int
 from sluice.sparsity.bitmaps import show_bits
+from sluice.sparsity.magnitude import magnitude, magnitude_bits
+from sluice.sparsity.prefix_sum import count_ones
 from sluice.sparsity.relu_compress import ELEMENTS
-from sluice.stream import Beat, Pipeline, sample_settings
+from sluice.stream import Beat, Pipeline, enter_with_settings
 
-__all__ = ["Prune", "magnitude_bits"]
+__all__ = ["Prune"]
 
 STEPS = 4
-
-
-def magnitude_bits(number: Format) -> int:
-    """Return the bits of a magnitude: of a float all but its sign, of an integer as many."""
-    return number.width - isinstance(number, Float)
 
 
 class Prune(Block):
@@ -124,14 +121,7 @@ class Prune(Block):
     def elaborate(self, platform: Any) -> Module:
         m = Module()
         m.submodules.pipeline = pipeline = self.pipeline
-        settings = sample_settings(m, self.config, self.i)
-        m.d.comb += [
-            pipeline.i.valid.eq(self.i.valid),
-            self.i.ready.eq(pipeline.i.ready),
-            Value.cast(pipeline.i.payload).eq(
-                Cat(Value.cast(self.i.payload), Value.cast(settings))
-            ),
-        ]
+        enter_with_settings(m, self.config, self.i, pipeline)
         self._choose(m)
         found: Any = pipeline.o.payload
         come = stream.Signature(self.i_beat).create()
@@ -149,7 +139,7 @@ class Prune(Block):
         flow.words, flow.keep, flow.last = Value.cast(given.i.data), given.i.keep, given.i.last
         flow.threshold, flow.most = given.settings.threshold, given.settings.most
         for k in range(lanes):
-            setattr(flow, f"size_{k}", self._magnitude(Value.cast(given.i.data[k])))
+            setattr(flow, f"size_{k}", magnitude(self.number, Value.cast(given.i.data[k])))
         flow.step()
 
         sizes = [getattr(flow, f"size_{k}") for k in range(lanes)]
@@ -163,7 +153,7 @@ class Prune(Block):
         flow.step()
 
         for k in range(lanes):
-            setattr(flow, f"rank_{k}", _count(getattr(flow, f"before_{k}")))
+            setattr(flow, f"rank_{k}", count_ones(getattr(flow, f"before_{k}")))
         flow.step()
 
         few = Cat(getattr(flow, f"rank_{k}") < flow.most for k in range(lanes))
@@ -173,18 +163,3 @@ class Prune(Block):
         flow.result = Cat(left, flow.keep, flow.last, bits)
         flow.step()
         m.d.comb += Value.cast(self.pipeline.result).eq(flow.result)
-
-    def _magnitude(self, word: Value) -> Value:
-        if isinstance(self.number, Float):
-            return word[:-1]
-        if not word.shape().signed:
-            return word
-        return Mux(word[-1], -word, word)[: self.width]
-
-
-def _count(bits: Value) -> Value:
-    total: Value = Const(0, 1)
-    terms = [bits[k] for k in range(len(bits))]
-    while len(terms) > 1:
-        terms = [a + b for a, b in zip(terms[::2], [*terms[1::2], Const(0, 1)], strict=False)]
-    return terms[0] if terms else total

@@ -72,7 +72,8 @@ class SparseEncoder(Block):
     Reading the bitmap takes a cycle for each word without a mark, and one for each mark of the
     others. Words are cleared on the way, so that the next matrix may come at once, also while this
     one comes again; only the table waits until it has. After reset the bitmap is cleared, which
-    takes ``words`` cycles.
+    takes ``words`` cycles. While ``place`` is held up, as many indices of ``again`` are taken as
+    the queue of places has room for, ``places.depth``.
 
     A word that is marked again within three cycles is not yet back in the memory; what these have
     marked is taken along. ``i`` is taken in one state of the block and ``again`` in another, which

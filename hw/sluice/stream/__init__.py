@@ -17,7 +17,7 @@ from sluice.stream.packet_counter import PacketCounter
 from sluice.stream.packet_splitter import PacketSplitter
 from sluice.stream.pipeline import Pipeline
 from sluice.stream.register_slice import RegisterSlice
-from sluice.stream.settings import sample_settings
+from sluice.stream.settings import enter_with_settings, sample_settings
 from sluice.stream.skid_buffer import SkidBuffer
 from sluice.stream.widen import Widen
 
@@ -41,6 +41,7 @@ __all__ = [
     "axi_stream_members",
     "beat_signature",
     "element_bytes",
+    "enter_with_settings",
     "join",
     "run_of",
     "sample_settings",

@@ -2,10 +2,10 @@
 
 from typing import Any
 
-from amaranth import Module, Mux, Signal
+from amaranth import Cat, Module, Mux, Signal, Value
 from amaranth.lib import data, stream
 
-__all__ = ["sample_settings"]
+__all__ = ["enter_with_settings", "sample_settings"]
 
 
 def sample_settings(m: Module, config: Any, i: stream.Interface) -> Any:
@@ -24,3 +24,13 @@ def sample_settings(m: Module, config: Any, i: stream.Interface) -> Any:
     sampled = Signal.like(config, name="settings")
     m.d.comb += sampled.eq(Mux(locked, held, value))
     return sampled
+
+
+def enter_with_settings(m: Module, config: Any, i: stream.Interface, pipeline: Any) -> None:
+    """Let beats of ``i`` into a pipeline, whose input is the beat and its settings above it."""
+    settings = sample_settings(m, config, i)
+    m.d.comb += [
+        pipeline.i.valid.eq(i.valid),
+        i.ready.eq(pipeline.i.ready),
+        Value.cast(pipeline.i.payload).eq(Cat(Value.cast(i.payload), Value.cast(settings))),
+    ]

@@ -43,7 +43,9 @@ class StreamPort:
             self.ready = getattr(dut, f"{name}__ready")
         self.fields = [getattr(dut, n) for n in names]
         self.widths = [1 if isinstance(f, LogicObject) else len(f) for f in self.fields]
-        self.shy, self.hold, self.holds = False, 0, 1
+        self.shy = False
+        # After so many beats `receive` pauses once, for so many cycles.
+        self.pause: tuple[int, int] | None = None
         self.moved: list[int] = []
         self.words: list[int] = []
 
@@ -84,21 +86,16 @@ class StreamPort:
         settings(None)
 
     async def receive(self) -> None:
-        """Offer ``ready`` for ever, with random stalls, but for ``holds`` times ``hold`` cycles.
+        """Offer ``ready`` for ever, with random stalls, and ``pause`` once.
 
-        The first time is at once, and the others up to eight cycles apart. A shy port takes a beat
-        only in the cycle after it has seen it.
+        A shy port takes a beat only in the cycle after it has seen it.
         """
         self.ready.value = 0
-        pause, more = 0, self.holds
         while True:
-            if not pause and more:
-                self.ready.value = 0
-                for _ in range(self.hold):
+            if self.pause and len(self.moved) >= self.pause[0]:
+                self.ready.value, cycles, self.pause = 0, self.pause[1], None
+                for _ in range(cycles):
                     await RisingEdge(self.clk)
-                more -= 1
-                pause = self.rng.randint(1, 8) if more else 0
-            pause -= bool(pause)
             if not self.shy:
                 self.ready.value = int(self.rng.random() < self.active)
             await RisingEdge(self.clk)

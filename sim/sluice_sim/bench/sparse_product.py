@@ -10,7 +10,7 @@ from sluice.block import Block
 from sluice.sparsity.pair_driver import Pairs, plan_pairs
 from sluice_sim.bench.arith import float_words
 from sluice_sim.bench.array import matrix_words
-from sluice_sim.bench.spec import Bench, Scenario, Word, beats, pack
+from sluice_sim.bench.spec import Bench, Scenario, Word, pack, packet
 from sluice_sim.golden.formats import FloatFormat, find_format
 from sluice_sim.golden.sparse_product import count_steps, multiply_pairs, packet_ends, pairs_of
 
@@ -48,7 +48,6 @@ class SparseMatmulBench(Bench):
     """Products one after the other, of all densities."""
 
     modules = ("sluice_sim.bench.tb_pairs", "sluice_sim.bench.tb_whole")
-    holds = 3
     # Tests ask for the same again and again.
     products: ClassVar[dict[Any, Words]] = {}
 
@@ -239,7 +238,7 @@ class SparseMatmulBench(Bench):
             for plan in plans:
                 for name, rows in plan.rows.items():
                     beat = block.bits_beat if name.endswith("bits") else block.beat
-                    streams[name] += [Word(w) for row in rows for w in beats(beat, row.tolist())]
+                    streams[name] += [w for row in rows for w in packet(beat, row.tolist())]
                 streams["command"] += map(Word, plan.commands)
             y = self.multiply(a, b, flags)
             for start in range(0, y.shape[1], block.pes):

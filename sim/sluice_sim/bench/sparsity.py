@@ -1,17 +1,35 @@
 """Benches of the blocks that leave out what is zero."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
 
-from sluice.formats import Fixed, Float
+from sluice.block import Block
+from sluice.formats import Fixed, Float, Format
 from sluice.registers import pack_fields
 from sluice.sparsity import magnitude_bits
-from sluice_sim.bench.spec import Bench, Scenario, Word, beats
-from sluice_sim.golden.sparsity import compact, expand, prune, relu_compress, relu_decompress
+from sluice_sim.bench.spec import Bench, Scenario, Word, beats, packet
+from sluice_sim.golden.sparsity import (
+    compact,
+    expand,
+    histogram,
+    magnitudes,
+    mask_words,
+    prune,
+    relu_compress,
+    relu_decompress,
+)
 
-__all__ = ["CompactBench", "ExpandBench", "PruneBench", "ReluCompressBench", "ReluDecompressBench"]
+__all__ = [
+    "CompactBench",
+    "ExpandBench",
+    "HistogramBench",
+    "MaskMemoryBench",
+    "PruneBench",
+    "ReluCompressBench",
+    "ReluDecompressBench",
+]
 
 
 def flags_of(kind: str, rng: np.random.Generator, lanes: int) -> Iterable[np.ndarray]:
@@ -161,10 +179,8 @@ class ReluDecompressBench(Bench):
                 ("bitmap", block.bits_beat, bits),
                 ("i", block.i_beat, [*before, *stored]),
             ):
-                # Behind a packet's first beat settings are anything.
-                first, *others = beats(beat, [int(x) for x in row])
-                sent[name].append(Word(first, skip if name == names[0] else None))
-                sent[name] += [Word(w) for w in others]
+                config = skip if name == names[0] else None
+                sent[name] += packet(beat, [int(x) for x in row], config)
             out["o"] += beats(block.i_beat, [int(x) for x in found])
             if block.derivative:
                 out["bits"] += beats(block.bits_beat, [int(x != 0) for x in found])
@@ -200,6 +216,12 @@ class ReluDecompressBench(Bench):
         return Scenario(sent, out, {"status": 3 * int(kind == "extremes")})
 
 
+def kind_of(number: Format) -> dict[str, Any]:
+    """Return what the golden models must know of a format."""
+    signed = isinstance(number, Fixed) and number.is_signed
+    return {"width": number.width, "signed": signed, "is_float": isinstance(number, Float)}
+
+
 class PruneBench(Bench):
     """Packets with equal elements among them, and every threshold and number to keep."""
 
@@ -228,15 +250,118 @@ class PruneBench(Bench):
                 threshold=threshold,
                 most=most,
                 group=group,
-                width=width,
-                signed=isinstance(number, Fixed) and number.is_signed,
-                is_float=isinstance(number, Float),
+                **kind_of(number),
             )
             config = pack_fields(layout, {"threshold": threshold, "most": most})
-            first, *others = beats(block.i_beat, words.tolist())
-            sent += [Word(first, config), *map(Word, others)]
+            sent += packet(block.i_beat, words.tolist(), config)
             out["o"] += beats(block.i_beat, np.where(kept, words, 0).tolist())
             out["bits"] += beats(block.bits_beat, kept.astype(int).tolist())
             if kind == "rate":
                 break
         return Scenario({"i": sent}, out)
+
+
+class HistogramBench(Bench):
+    """Packets of few kinds of magnitudes and of many, and every number that may be kept."""
+
+    def __init__(self, block: Block):
+        super().__init__(block)
+        # Bins are cleared or read, and nothing moves meanwhile.
+        self.quiet = self.block.bins + 60
+        self.patience = 1000 + 2 * self.block.bins
+        self.resets = (self.block.bins // 2 + 1, self.block.bins + 20, self.block.bins + 43)
+
+    def scenario(self, kind: str, rng: np.random.Generator) -> Scenario:
+        block = self.block
+        fits = (1 << block.width) - 1
+        sent: list[Word] = []
+        out: dict[str, list[int]] = {"o": [], "threshold": []}
+        overflow = int(kind == "extremes" and block.width == 8)
+
+        def add(words: np.ndarray, most: int) -> None:
+            sizes = magnitudes(words, **kind_of(block.number))
+            counts, threshold = histogram(sizes, bins=block.bins, most=most, bits=block.bits)
+            config = pack_fields(block.config.shape(), {"most": most})
+            sent.extend(packet(block.i_beat, words.tolist(), config))
+            out["o"] += beats(block.o_beat, counts.tolist())
+            out["threshold"] += beats(block.threshold_beat, [threshold])
+
+        for words in self.packets(kind, rng):
+            any_of = [0, 1, int(rng.integers(0, words.size + 2)), words.size, fits]
+            most = any_of[rng.integers(0, 5)]
+            add(words, min(most, fits))
+        if overflow:
+            # More elements than can be told, in two bins of which each can be.
+            add(np.array([0, 1 << block.bits - 1] * 129, np.uint64), fits)
+        return Scenario({"i": sent}, out, {"status": overflow})
+
+    def packets(self, kind: str, rng: np.random.Generator) -> Iterable[np.ndarray]:
+        """Yield packets of bit patterns."""
+        lanes, width = self.block.lanes, self.block.number.width
+        if kind == "rate":
+            yield np.zeros(40 * lanes, np.uint64)
+            return
+        ends = [x & (1 << width) - 1 for x in (0, 1, -1, 1 << width - 1, (1 << width - 1) - 1)]
+        if kind == "extremes":
+            for length in (0, 1, lanes, lanes + 1, 0, 3 * lanes - 1):
+                for end in ends:
+                    yield np.full(length, end, np.uint64)
+            return
+        for length in rng.integers(0, 12 * lanes, 8, endpoint=True).tolist():
+            # One bin again and again, and others at every distance from it.
+            few = rng.integers(0, 1 << width, 3, dtype=np.uint64)
+            words = rng.integers(0, 1 << width, length, dtype=np.uint64)
+            yield np.where(
+                rng.random(length) < rng.choice([0, 0.5, 0.9]), rng.choice(few, length), words
+            )
+
+    def latency_pairs(self, inputs: int, outputs: int) -> list[tuple[int, int]]:
+        """Return the last beat, and the first count."""
+        return [(inputs - 1, 0)]
+
+    def check_cycles(self, moved: Mapping[str, Sequence[int]]) -> None:
+        counts = moved["o"]
+        assert counts[-1] - counts[0] == self.block.bins - 1, "there is a gap between counts"
+
+
+class MaskMemoryBench(Bench):
+    """Packets that store their bits, and others that are masked with these or older ones."""
+
+    def scenario(self, kind: str, rng: np.random.Generator) -> Scenario:
+        block = self.block
+        lanes, count = block.lanes, block.beats
+        layout = block.config.shape()
+        memory = np.zeros((count, lanes), bool)
+        sent: list[Word] = []
+        out: list[int] = []
+
+        def add(words: np.ndarray, *, store: bool, at: int) -> None:
+            left = mask_words(words, memory, store=store, at=at)
+            config = pack_fields(layout, {"store": int(store), "at": at})
+            sent.extend(packet(block.beat, words.tolist(), config))
+            out.extend(beats(block.beat, left.tolist()))
+
+        def words(length: int) -> np.ndarray:
+            # A single bit is set, so that each counts, or none.
+            bits = np.uint64(1) << rng.integers(
+                0, block.beat.element_width, length, dtype=np.uint64
+            )
+            return np.where(rng.random(length) < 0.5, bits, np.uint64(0))
+
+        everything = min(count, 64) * lanes
+        begin = int(rng.integers(0, count))
+        add(words(everything), store=True, at=begin)
+        if kind == "rate":
+            return Scenario({"i": sent}, {"o": out})
+        for _ in range(30):
+            length = int(rng.integers(0, min(count, 6) * lanes, endpoint=True))
+            if kind == "extremes":
+                length = int(rng.choice([0, 1, lanes, min(count, 3) * lanes - 1]))
+            # The end of the memory, and what was stored last, in the cycles after that.
+            at = int(rng.choice([count - 1, 0, begin]))
+            at = (at + int(rng.integers(0, 3))) % count
+            known = (at - begin) % count
+            if known + min(count, 6) > everything // lanes:
+                at = begin
+            add(words(length), store=bool(rng.random() < 0.4), at=at)
+        return Scenario({"i": sent}, {"o": out})

@@ -5,7 +5,7 @@ from typing import Any
 
 import numpy as np
 
-from sluice_sim.bench.spec import Bench, Scenario, Word, beats
+from sluice_sim.bench.spec import Bench, Scenario, Word, packet
 from sluice_sim.golden.sparse_product import count_steps, decode, packet_ends
 
 __all__ = ["SparsityDecoderBench"]
@@ -23,7 +23,6 @@ class SparsityDecoderBench(Bench):
     """Packets of bit vectors, of every length and density."""
 
     modules = ("sluice_sim.bench.tb_pairs",)
-    holds = 4
     # Of packets whose cycles are counted.
     rounds = 4
 
@@ -38,12 +37,12 @@ class SparsityDecoderBench(Bench):
         out: list[int] = []
         for a, b in packets:
             for name, bits in (("a", a), ("b", b)):
-                sent[name] += [Word(w) for w in beats(self.block.beat, bits.tolist())]
+                sent[name] += packet(self.block.beat, bits.tolist())
             out += self.steps(a, b)
         if uneven:
             # One has a bit more, which has no partner.
             for name, count in (("a", 2), ("b", 1)):
-                sent[name] += [Word(w) for w in beats(self.block.beat, [1] * count)]
+                sent[name] += packet(self.block.beat, [1] * count)
             out += self.steps(np.array([1, 1]), np.array([1, 0]))
         return Scenario(sent, {"o": out}, {"status": int(uneven)})
 

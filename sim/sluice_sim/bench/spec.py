@@ -10,7 +10,16 @@ from sluice.block import Block
 from sluice.export import streams_of
 from sluice.stream import Beat
 
-__all__ = ["Bench", "Scenario", "Word", "beats", "elements", "pack", "random_packets"]
+__all__ = [
+    "Bench",
+    "Scenario",
+    "Word",
+    "beats",
+    "elements",
+    "pack",
+    "packet",
+    "random_packets",
+]
 
 KINDS = ("random", "extremes", "rate")
 
@@ -58,6 +67,12 @@ def beats(beat: Beat, values: Sequence[int]) -> list[int]:
     ]
 
 
+def packet(beat: Beat, values: Sequence[int], config: int | None = None) -> list[Word]:
+    """Return the words of one packet; behind the first one settings are anything."""
+    first, *others = beats(beat, values)
+    return [Word(first, config), *map(Word, others)]
+
+
 def elements(beat: Beat, payloads: Iterable[int]) -> list[list[int]]:
     """Return the packets that ``payloads`` carry; a packet that has not ended is not given."""
     width = beat.element_width
@@ -99,8 +114,6 @@ class Bench:
         never that long.
     hold : int, cycles
         In which the block fills up if nothing leaves; fewer than ``quiet``.
-    holds : int
-        How many times it is to fill up.
     resets : tuple of int, cycles
         After which it is reset, one time after the other; some time by default.
     """
@@ -109,7 +122,6 @@ class Bench:
     quiet: int = 100
     patience: int = 1000
     hold: int = 80
-    holds: int = 1
     resets: tuple[int, ...] = ()
 
     def __init__(self, block: Block):
@@ -133,6 +145,9 @@ class Bench:
 
         ``moved`` says of each stream in which cycles; of latency and interval the bench knows.
         """
+
+    def check_held(self, name: str, taken: Mapping[str, int]) -> None:
+        """Fail unless so many beats were taken of each stream while output ``name`` was held up."""
 
     def compare(self, received: Mapping[str, Sequence[int]], scenario: Scenario) -> None:
         """Fail unless every output stream gave what it had to, in that order."""

@@ -113,6 +113,7 @@ class ArbiterBench(Bench):
         queues = [
             [self.defined("o", w.payload) for w in words] for words in scenario.inputs.values()
         ]
+        queues.sort()
         # Every way to attribute what came to the inputs that still agrees with all of it. Inputs
         # may offer equal beats, so one attribution is not enough.
         states = {(None, *(0 for _ in queues))}
@@ -123,10 +124,20 @@ class ArbiterBench(Bench):
                     if places[k] < len(queues[k]) and queues[k][places[k]] == word:
                         ends = not self.block.packets or self.ends(word)
                         after = [*places[:k], places[k] + 1, *places[k + 1 :]]
-                        following.add((None if ends else k, *after))
+                        following.add(self.in_order(queues, None if ends else k, after))
             assert following, f"o: word {n}, {word:#x}, is not the next beat of any input"
             states = following
         assert len(got) == sum(map(len, queues)), f"o: {len(got)} of {sum(map(len, queues))} words"
+
+    def in_order(
+        self, queues: Sequence[list[int]], owner: int | None, places: Sequence[int]
+    ) -> tuple[int | None, ...]:
+        """Return the owner and the places with inputs that offer the same sorted by their place.
+
+        Which of these was it does not matter, and there are far fewer states.
+        """
+        order = sorted(range(len(queues)), key=lambda k: (queues[k], places[k], k == owner))
+        return None if owner is None else order.index(owner), *(places[k] for k in order)
 
     def ends(self, word: int) -> bool:
         beat = self.block.shape

@@ -33,7 +33,7 @@ class Run:
         self.config_width = 0
         self.tasks: list = []
 
-    async def start(self, scenario: Scenario) -> None:
+    async def start(self, scenario: Scenario, *, watched: bool = True) -> None:
         """Drive every input low, reset, and watch every stream."""
         dut = self.dut
         streams = [*scenario.inputs, *scenario.expected]
@@ -45,7 +45,7 @@ class Run:
             if port.is_input and port.name == "config":
                 self.config_width = port.width
         await start_clock_and_reset(dut)
-        for port in self.ports.values():
+        for port in self.ports.values() if watched else ():
             cocotb.start_soon(port.watch(dut.rst))
 
     def settings(self, value: int | None) -> None:
@@ -87,6 +87,10 @@ class Run:
         """Begin to send and receive, and reset after so many cycles."""
         self.begin(scenario)
         await ClockCycles(self.dut.clk, cycles)
+        await self.reset(scenario)
+
+    async def reset(self, scenario: Scenario) -> None:
+        """Stop to send and receive, and reset."""
         for task in self.tasks:
             task.cancel()
         # One cycle, in which the neighbours still offer what they did: they are reset at its end.
@@ -133,12 +137,23 @@ async def valid_before_ready(dut):
 
 @cocotb.test(timeout_time=2, timeout_unit="ms")
 async def fills_up(dut):
-    """Held up until it can take no more, once or time after time, the block loses nothing."""
+    """Held up until it can take no more, the block loses nothing."""
     run = Run(dut, active=1.0)
     scenario = run.bench.scenario("random", run.gen)
     await run.start(scenario)
     for name in scenario.expected:
-        run.ports[name].hold, run.ports[name].holds = run.bench.hold, run.bench.holds
+        run.ports[name].pause = (0, run.bench.hold)
+    await run.check(scenario)
+
+
+@cocotb.test(timeout_time=2, timeout_unit="ms")
+async def fills_up_midway(dut):
+    """Held up when what the block holds has gone up and down for a while, it loses nothing."""
+    run = Run(dut, active=0.8)
+    scenario = run.bench.scenario("random", run.gen)
+    await run.start(scenario)
+    for name, words in scenario.expected.items():
+        run.ports[name].pause = (len(words) // 2, run.bench.quiet // 2)
     await run.check(scenario)
 
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from amaranth import Cat, ClockDomain, Module, Signal, Value
+from amaranth import Cat, ClockDomain, Module, Mux, Signal, Value
 from amaranth.back import rtlil  # pyright: ignore[reportAttributeAccessIssue] (not in the stubs)
 from amaranth.hdl import Assert
 from amaranth.lib.wiring import Out
@@ -87,6 +87,16 @@ class Proof:
         signal = Signal(shape, name=name)
         self.free.append(Value.cast(signal))
         return signal
+
+    def choose(self, shape: Any, name: str) -> Signal:
+        """Return a value that may be anything, and stays as it is until reset."""
+        m = self.module
+        given = self.input(shape, name)
+        chosen, held = Signal.like(given), Signal.like(given)
+        first = Signal(init=1)
+        m.d.comb += chosen.eq(Mux(first, given, held))
+        m.d.sync += [first.eq(0), held.eq(chosen)]
+        return chosen
 
     def drive(self, target: Any, value: Any) -> None:
         """Drive an input of the block."""

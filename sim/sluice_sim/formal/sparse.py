@@ -4,10 +4,11 @@ from typing import Any
 
 from amaranth import Cat, Const, Mux, Signal, Value
 
+from sluice.delay import delay
 from sluice_sim.formal.engine import Proof
 from sluice_sim.formal.monitors import Source
 
-__all__ = ["prove_sparse_encoder", "prove_sparse_times_dense"]
+__all__ = ["prove_sparse_encoder", "prove_sparse_times_dense", "prove_sparse_update"]
 
 
 def prove_sparse_times_dense(proof: Proof) -> None:
@@ -62,11 +63,7 @@ def prove_sparse_encoder(proof: Proof) -> None:
         proof.give_anything(getattr(dut, name), name)
 
     def before(value: Any, cycles: int, name: str) -> Value:
-        for k in range(cycles):
-            later = Signal(len(value), name=f"{name}_{k}")
-            m.d.sync += later.eq(value)
-            value = later
-        return value
+        return delay(m, name, value, cycles, reset=True)
 
     index = Value.cast(dut.i.payload.data)
     takes = dut.i.valid & dut.i.ready & dut.i.payload.keep[0] & (index < dut.columns)
@@ -83,3 +80,36 @@ def prove_sparse_encoder(proof: Proof) -> None:
         written = before(dut.marked, k, f"written_{k}")
         there = Mux(same, written if k == 3 else there | written, there)
     proof.forbid("a mark is lost or made up", dut.writes & (dut.marked != (there | marks)))
+
+
+def prove_sparse_update(proof: Proof) -> None:
+    """Prove that no place of the weights is read while it is about to be written, and all are.
+
+    Any one place is followed: it is written a fixed time after each beat that is for it, if there
+    is such a row, and no other beat for it is let in meanwhile. The handshake of the output is that
+    of the pipeline, whose rules are those of its queue, and that of the input a skid buffer's.
+    """
+    dut: Any = proof.dut
+    m = proof.module
+    Source(proof, dut.i)
+    Source(proof, dut.row, name="row")
+    for k, unit in enumerate(dut.units):
+        proof.give_anything(unit, f"unit_{k}")
+    pipeline = proof.give_anything(dut.pipeline, "pipeline")
+    comes = pipeline.entry_valid
+    proof.suppose(~comes | pipeline.i.valid)
+    proof.suppose(Value.cast(pipeline.entry) == Value.cast(pipeline.i.payload))
+    late = delay(m, "comes", comes, dut.loop, reset=True)
+    proof.suppose(pipeline.result_valid == late)
+    followed = proof.choose(range(dut.places), "followed")
+    # Cycles until the place is written.
+    left, fits = Signal(range(dut.loop + 1)), Signal()
+    mine = comes & (Value.cast(pipeline.entry.at) == followed)
+    with m.If(mine):
+        m.d.sync += [left.eq(dut.loop), fits.eq(pipeline.entry.fits)]
+    with m.Elif(left.any()):
+        m.d.sync += left.eq(left - 1)
+    writes = dut.writes & (dut.writes_at == followed)
+    proof.forbid("a place is read before it is written", mine & left.any())
+    proof.forbid("a place is not written in time", (left == 1) & fits & ~writes)
+    proof.forbid("a place is written that nothing was for", writes & ~((left == 1) & fits))

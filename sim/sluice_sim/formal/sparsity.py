@@ -5,12 +5,15 @@ from typing import Any
 from amaranth import Cat, Const, Module, Mux, Signal, Value
 from amaranth.lib import stream
 
+from sluice.delay import delay
 from sluice_sim.formal.engine import Proof
 from sluice_sim.formal.monitors import Source, Token, add_rules, add_track, tokens_of
 
 __all__ = [
     "prove_compact",
     "prove_expand",
+    "prove_histogram",
+    "prove_mask_memory",
     "prove_prune",
     "prove_relu_compress",
     "prove_relu_decompress",
@@ -128,6 +131,81 @@ def prove_prune(proof: Proof) -> None:
             quiet=~source.taken & dut.o.ready & dut.bits.ready,
             ends=False,
         )
+
+
+def prove_histogram(proof: Proof) -> None:
+    """Prove that all bins are read for each packet, between it and the next one, and one threshold.
+
+    What is read of the memories is anything, and the pipeline lets a bin in when it likes; ``o`` is
+    its output, whose rules are those of its queue.
+    """
+    dut: Any = proof.dut
+    m = proof.module
+    dut._count = lambda m, k: proof.input(dut.width, f"word_{k}")
+    walk = proof.give_anything(dut.pipeline, "pipeline")
+    source = Source(proof, dut.i)
+    threshold = dut.threshold
+    reads = walk.entry_valid
+    proof.suppose(~reads | walk.i.valid)
+    come = delay(m, "come", reads, walk.stages, reset=True)
+    proof.suppose(walk.result_valid == come)
+    add_rules(proof, threshold, name="threshold")
+    # The packet has ended, and its bins from this one on are to be read.
+    ended, bin_ = Signal(), Signal(range(dut.bins))
+    with m.If(source.taken & dut.i.payload.last):
+        m.d.sync += ended.eq(1)
+    with m.If(reads):
+        m.d.sync += bin_.eq(bin_ + 1)
+        with m.If(bin_ == dut.bins - 1):
+            m.d.sync += ended.eq(0)
+    proof.forbid("a beat comes before the bins are read", source.taken & ended)
+    proof.forbid("bins are read without a packet", walk.i.valid & ~ended)
+    proof.forbid("another bin is read", walk.i.valid & (walk.i.payload != bin_))
+    # Of the packets whose bins are read, or were, which have no threshold.
+    lacks = Signal(2)
+    begins = reads & (bin_ == 0)
+    m.d.sync += lacks.eq(lacks + begins - (threshold.valid & threshold.ready))
+    proof.forbid("a threshold comes without a packet", threshold.valid & (lacks == 0))
+    proof.forbid("a packet has no threshold", begins & (lacks != 0))
+
+
+def prove_mask_memory(proof: Proof) -> None:
+    """Prove what becomes of a beat, whatever the pipeline lets in.
+
+    What is stored leaves as it is. What is masked leaves with the bits that any one place of the
+    memory got last, if it got any, and never has a bit that it did not have. The handshake is that
+    of the pipeline, whose rules are those of its queue.
+    """
+    dut: Any = proof.dut
+    m = proof.module
+    pipeline = proof.give_anything(dut.pipeline, "pipeline")
+    given, comes = pipeline.entry, pipeline.entry_valid
+    width, lanes = dut.beat.element_width, dut.lanes
+    # Where a beat's bits are; the place that is followed; and what it got.
+    at, first = Signal(range(dut.beats)), Signal(init=1)
+    here = Signal.like(at)
+    m.d.comb += here.eq(Mux(first, given.settings.at, at))
+    with m.If(comes):
+        m.d.sync += [at.eq(here + 1), first.eq(given.i.last)]
+    followed = proof.choose(range(dut.beats), "followed")
+    known, bits = Signal(), Signal(lanes)
+    words = [Value.cast(given.i.data[k])[:width] for k in range(lanes)]
+    with m.If(comes & given.settings.store & (here == followed)):
+        there = Cat(word.any() for word in words)
+        m.d.sync += [known.eq(1), bits.eq(there & given.i.keep)]
+    masks = comes & ~given.settings.store
+    seen = masks & known & (here == followed)
+    late: Any = Cat(*words, bits, Value.cast(given.i)[-lanes - 1 :], masks, comes, seen)
+    late = delay(m, "late", late, pipeline.stages, reset=True)
+    went, got = late[: width * lanes], late[width * lanes :]
+    masked, came, seen = got[-3], got[-2], got[-1]
+    result = Value.cast(pipeline.result)
+    found = result[: width * lanes]
+    mask = Cat(got[k].replicate(width) for k in range(lanes))
+    proof.forbid("a beat ends elsewhere", came & (result[width * lanes :] != got[lanes:-3]))
+    proof.forbid("what is stored is changed", came & ~masked & (found != went))
+    proof.forbid("a bit is set", came & (found & ~went).any())
+    proof.forbid("the mask is another", seen & (found != went & mask))
 
 
 def prove_relu_compress(proof: Proof) -> None:

@@ -8,7 +8,7 @@ from numpy.typing import ArrayLike, NDArray
 from sluice_sim.golden.arith import add, multiply_add
 from sluice_sim.golden.formats import FixedFormat, check_codes, find_format
 
-__all__ = ["Encoded", "accumulate_rows", "encode_columns", "multiply_sparse"]
+__all__ = ["Encoded", "accumulate_rows", "encode_columns", "multiply_sparse", "update_row"]
 
 
 class Encoded(NamedTuple):
@@ -179,3 +179,20 @@ def multiply_sparse(
                 flush=flush,
             )
     return result
+
+
+def update_row(
+    row: ArrayLike, words: ArrayLike, *, store: bool, rate: int, element: str
+) -> NDArray[np.uint64]:
+    """Return what becomes of a row of weights: ``words``, or ``row + rate * words``, rounded once.
+
+    Parameters
+    ----------
+    row, words : arrays of integers, (n,)
+        Bit patterns of format ``element``, a floating-point format.
+    rate : int
+        A bit pattern of it.
+    """
+    if store:
+        return np.array(words, np.uint64)
+    return multiply_add(words, np.uint64(rate), row, source=element, addend=element)

@@ -3,7 +3,16 @@
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-__all__ = ["compact", "expand", "prune", "relu_compress", "relu_decompress"]
+__all__ = [
+    "compact",
+    "expand",
+    "histogram",
+    "magnitudes",
+    "mask_words",
+    "prune",
+    "relu_compress",
+    "relu_decompress",
+]
 
 
 def compact(words: ArrayLike, flags: ArrayLike) -> NDArray[np.uint64]:
@@ -95,6 +104,70 @@ def relu_decompress(
     return np.concatenate(parts)
 
 
+def magnitudes(words: ArrayLike, *, width: int, signed: bool, is_float: bool) -> NDArray[np.int64]:
+    """Return floats without their sign, or absolute values of integers.
+
+    Parameters
+    ----------
+    words : array of integers
+        Bit patterns of ``width`` bits, of floats, or of integers that are ``signed`` or not.
+    """
+    sizes = np.asarray(words, np.int64)
+    if is_float:
+        return sizes & ((1 << width - 1) - 1)
+    return np.where(sizes >> width - 1, (1 << width) - sizes, sizes) if signed else sizes
+
+
+def histogram(sizes: ArrayLike, *, bins: int, most: int, bits: int) -> tuple[NDArray, int]:
+    """Return how many magnitudes each bin has, and the least lower end of one as few reach.
+
+    Parameters
+    ----------
+    sizes : array of integers, shape ``(n,)``
+        Magnitudes, of which there are ``2**bits``.
+    most : int
+        As many may be in the bin that begins at the threshold, and above. If all bins have more in
+        the last one, the threshold is ``2**bits - 1``.
+
+    Returns
+    -------
+    counts : array of integers, shape ``(bins,)``
+    threshold : int
+    """
+    step = (1 << bits) // bins
+    counts = np.bincount(np.asarray(sizes, np.int64) // step, minlength=bins)
+    for k in range(bins):
+        if counts[k:].sum() <= most:
+            return counts, k * step
+    return counts, (1 << bits) - 1
+
+
+def mask_words(
+    words: ArrayLike, memory: NDArray[np.bool_], *, store: bool, at: int
+) -> NDArray[np.uint64]:
+    """Return what leaves the memory of a mask, which is changed if bits are stored.
+
+    Parameters
+    ----------
+    words : array of integers, shape ``(n,)``
+        Bit patterns.
+    memory : array of bool, shape ``(beats, lanes)``
+    at : int
+        Row of the first words' bits; behind the last row is the first.
+    """
+    a = np.asarray(words, np.uint64)
+    beats, lanes = memory.shape
+    rows = (at + np.arange(max(1, -(-a.size // lanes)))) % beats
+    if store:
+        bits = np.zeros(rows.size * lanes, bool)
+        bits[: a.size] = a != 0
+        # One after the other: what goes round overwrites its own beginning.
+        for row, found in zip(rows, bits.reshape(-1, lanes), strict=True):
+            memory[row] = found
+        return a
+    return np.where(memory[rows].reshape(-1)[: a.size], a, np.uint64(0))
+
+
 def prune(
     words: ArrayLike,
     *,
@@ -116,11 +189,7 @@ def prune(
     group : int
         Words that compete; the last ones of an array are fewer. Of equal ones the first is larger.
     """
-    sizes = np.asarray(words, np.int64)
-    if is_float:
-        sizes = sizes & ((1 << width - 1) - 1)
-    elif signed:
-        sizes = np.where(sizes >> width - 1, (1 << width) - sizes, sizes)
+    sizes = magnitudes(words, width=width, signed=signed, is_float=is_float)
     found = np.zeros(sizes.shape, bool)
     for k in range(0, sizes.size, group):
         first = np.argsort(-sizes[k : k + group], kind="stable")[:most]
