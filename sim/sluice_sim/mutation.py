@@ -159,7 +159,8 @@ def is_equivalent(entry: Entry, mutant: Mutant) -> bool:
 
     Both get the same inputs; that an output ever differs is refuted for all time, as proofs are.
     A payload counts only while it is valid. What makes no difference between two registers is found
-    at once, without that.
+    at once, without that. Registers without an initial value, as those behind memories, begin with
+    zero in both.
     """
     top = entry.name
     block = entry.cls(**entry.mutants)
@@ -176,7 +177,7 @@ def is_equivalent(entry: Entry, mutant: Mutant) -> bool:
         "miter -equiv -make_assert -flatten gold gate miter; hierarchy -top miter; "
     )
     files["view.v"] = _view(block, top)
-    return decide(files, prepare, 60, undriven="-zero", alike=True)[0] == "UNSAT"
+    return decide(files, prepare, 60, undriven="-zero -init", alike=True)[0] == "UNSAT"
 
 
 def _has_same_logic(top: str, files: Mapping[str, str]) -> bool:
