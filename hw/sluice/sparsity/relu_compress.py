@@ -15,7 +15,7 @@ from sluice.sparsity.bitmaps import hold_back
 from sluice.sparsity.block_sizes import BlockSizes, size_entry
 from sluice.sparsity.packing import add_packing, packed_layout, packing_steps, put_together
 from sluice.store import Store
-from sluice.stream import Beat, Fifo, Fork, Pipeline, SkidBuffer
+from sluice.stream import Beat, Fifo, Pipeline, SkidBuffer
 
 __all__ = ["BLOCK", "ELEMENTS", "ReluCompress"]
 
@@ -123,7 +123,6 @@ class ReluCompress(Block):
         self.pipeline = Pipeline(
             i_shape=1, o_shape=data.StructLayout(found), stages=2 + flow_stages
         )
-        self.fork = Fork(shape=self.pipeline.o_shape, outputs=2)
         # A beat is read, and its place free.
         self.freed = Signal()
         self.latency = ahead - 1 + self.pipeline.latency + SkidBuffer.latency
@@ -182,8 +181,10 @@ class ReluCompress(Block):
             Value.cast(self.counts.payload).eq(size_entry(table.o.payload)),
         ]
         size, go = known.o.payload, self.pipeline.i
-        index, at = Signal(range(max(2, self.beats))), Signal(range(self.depth))
-        first, moves = Signal(init=1), Signal()
+        at = Signal(range(self.depth))
+        # Number of the next beat, and whether it is a block's last one, known a cycle ahead.
+        index, closes = Signal(range(self.beats + 1), init=1), Signal()
+        first, moves, ends = Signal(init=1), Signal(), Signal()
         m.d.comb += [
             known.i.valid.eq(self.sizes.done),
             known.i.payload.eq(self.sizes.o),
@@ -192,14 +193,16 @@ class ReluCompress(Block):
             go.valid.eq(known.o.valid & (~first | table.i.ready)),
             go.payload.eq(size.raw),
             moves.eq(go.valid & go.ready),
-            known.o.ready.eq(moves & (index == size.final)),
+            ends.eq(Mux(first, size.single, closes)),
+            known.o.ready.eq(moves & ends),
             self.store.at.eq(at),
             self.freed.eq(moves),
         ]
         with m.If(moves):
-            m.d.sync += [at.eq(at + 1), index.eq(index + 1), first.eq(0)]
-            with m.If(index == size.final):
-                m.d.sync += [index.eq(0), first.eq(1)]
+            m.d.sync += [at.eq(at + 1), index.eq(index + 1), first.eq(ends)]
+            m.d.sync += closes.eq(index == size.final)
+            with m.If(ends):
+                m.d.sync += index.eq(1)
 
     def _pack(self, m: Module) -> None:
         """Pack what was read, and make a bitmap of its bits."""
@@ -208,20 +211,22 @@ class ReluCompress(Block):
         raw = delay(m, "raw", pipeline.entry, 2)
         valid = delay(m, "valid", pipeline.entry_valid, 2, reset=True)
         flow: Any = Flow(m, steps=self.steps, stages=pipeline.stages - 2)
-        bits = fetched[self.i_beat.data_bits :]
-        flow.bits, flow.raw, flow.last = bits, raw, bits[-1]
+        there = fetched[self.i_beat.data_bits :]
+        flow.bits, flow.raw, flow.last = there, raw, there[-1]
         words = [fetched.word_select(k, self.width) for k in range(lanes)]
-        flags = Mux(raw, bits[lanes : 2 * lanes], bits[:lanes])
+        flags = Mux(raw, there[lanes : 2 * lanes], there[:lanes])
         packed = add_packing(m, flow, words, flags, valid)
         m.d.comb += Value.cast(pipeline.result).eq(Cat(packed, flow.bits, flow.raw))
-        m.submodules.fork = fork = self.fork
-        wiring.connect(m, pipeline.o, fork.i)
-        come = stream.Signature(packed_layout(self.i_beat)).create()
+        # Both go at once, as registers say: choices of a fork would come late for the queue.
+        come: Any = pipeline.o
+        beats = stream.Signature(packed_layout(self.i_beat)).create()
+        bits = stream.Signature(self.bits_beat).create()
         m.d.comb += [
-            come.valid.eq(fork.o[0].valid),
-            fork.o[0].ready.eq(come.ready),
-            come.payload.eq(fork.o[0].payload.packed),
+            come.ready.eq(beats.ready & bits.ready),
+            beats.valid.eq(come.valid & bits.ready),
+            beats.payload.eq(come.payload.packed),
+            bits.valid.eq(come.valid & beats.ready),
+            bits.payload.eq(come.payload.bits),
         ]
-        put_together(m, come, wiring.flipped(self.o))
-        found = fork.o[1]
-        hold_back(m, found, found.payload.bits, found.payload.raw, wiring.flipped(self.bitmap))
+        put_together(m, beats, wiring.flipped(self.o))
+        hold_back(m, bits, come.payload.raw, wiring.flipped(self.bitmap))
