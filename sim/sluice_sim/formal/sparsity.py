@@ -217,7 +217,7 @@ def prove_relu_compress(proof: Proof) -> None:
     """
     dut: Any = proof.dut
     Source(proof, dut.i)
-    (came,) = cut(proof, dut.pipeline, "pipeline")
+    (came,) = cut(proof, dut.engine, "engine")
     for name in ("o", "bitmap", "counts"):
         add_rules(proof, getattr(dut, name), name=name)
     bits, passes = came.payload.bits, came.valid & came.ready
