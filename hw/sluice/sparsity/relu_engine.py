@@ -78,7 +78,10 @@ class ReluEngine(wiring.Component):
         found = {"packed": packed_layout(self.i_beat), "bits": self.bits_beat, "raw": 1}
         # A register for the address, which is in the memory, and one behind it.
         self.pipeline = Pipeline(
-            i_shape=1, o_shape=data.StructLayout(found), stages=2 + min(stages, self.steps)
+            i_shape=1,
+            o_shape=data.StructLayout(found),
+            stages=2 + min(stages, self.steps),
+            read_ahead=True,
         )
         self.latency = self.pipeline.latency
         # A beat is read, and its place free.
