@@ -2,20 +2,18 @@
 
 from typing import Any
 
-from amaranth import Cat, Module, Mux, Signal, Value
-from amaranth.lib import data, stream, wiring
+from amaranth import Module, Value
+from amaranth.lib import stream, wiring
 from amaranth.lib.wiring import In, Out
 
-from sluice.arith.flow import Flow
 from sluice.block import Block
-from sluice.delay import delay
-from sluice.formats import FORMATS, find_format
+from sluice.formats import FORMATS
 from sluice.params import Choice, Int
 from sluice.sparsity.bitmaps import hold_back
-from sluice.sparsity.block_sizes import BlockSizes, size_entry
-from sluice.sparsity.packing import add_packing, packed_layout, packing_steps, put_together
-from sluice.store import Store
-from sluice.stream import Beat, Fifo, Fork, Pipeline, SkidBuffer
+from sluice.sparsity.block_sizes import size_entry
+from sluice.sparsity.packing import packed_layout, put_together
+from sluice.sparsity.relu_engine import ReluEngine
+from sluice.stream import Beat, Fifo, SkidBuffer
 
 __all__ = ["BLOCK", "ELEMENTS", "ReluCompress"]
 
@@ -105,28 +103,13 @@ class ReluCompress(Block):
         self.stages: int
         if self.block < self.lanes:
             raise ValueError(f"block must be at least {self.lanes}, as many as lanes, not {block}")
-        number = find_format(self.element)
-        self.width = number.width
-        self.i_beat, self.bits_beat = Beat(number, self.lanes), Beat(FORMATS["bit"], self.lanes)
-        self.counts_beat = Beat(FORMATS["uint16"], 1)
-        # Of a block, as a power of two.
-        self.beats = self.block // self.lanes
-        self.sizes = BlockSizes(lanes=self.lanes, block=self.block, width=self.width)
-        # Beats that come until the first of a block is read: the sizes have a queue behind, and a
-        # place is free two cycles after its beat was read.
-        ahead = self.sizes.latency + Fifo.latency + 3
-        self.depth = 1 << (self.beats + ahead).bit_length()
-        self.steps = packing_steps(self.lanes)
-        flow_stages = min(self.stages, self.steps)
-        found = {"packed": packed_layout(self.i_beat), "bits": self.bits_beat, "raw": 1}
-        # A register for the address, which is in the memory, and one behind it.
-        self.pipeline = Pipeline(
-            i_shape=1, o_shape=data.StructLayout(found), stages=2 + flow_stages
+        self.engine = ReluEngine(
+            element=self.element, lanes=self.lanes, block=self.block, stages=self.stages
         )
-        self.fork = Fork(shape=self.pipeline.o_shape, outputs=2)
-        # A beat is read, and its place free.
-        self.freed = Signal()
-        self.latency = ahead - 1 + self.pipeline.latency + SkidBuffer.latency
+        self.width, self.beats = self.engine.width, self.engine.beats
+        self.i_beat, self.bits_beat = self.engine.i_beat, self.engine.bits_beat
+        self.counts_beat = Beat(FORMATS["uint16"], 1)
+        self.latency = self.engine.ahead - 1 + self.engine.latency + SkidBuffer.latency
         super().__init__(
             {
                 "i": In(stream.Signature(self.i_beat)),
@@ -138,90 +121,41 @@ class ReluCompress(Block):
 
     def elaborate(self, platform: Any) -> Module:
         m = Module()
-        word = {"words": self.i_beat.data_bits, "bits": self.bits_beat}
-        self.store = Store(m, "store", shape=data.StructLayout(word), depth=self.depth)
-        m.submodules.pipeline = self.pipeline
-        self._write(m)
-        self._read(m)
-        self._pack(m)
+        m.submodules.engine = engine = self.engine
+        wiring.connect(m, wiring.flipped(self.i), engine.i)
+        self._lead_back(m)
+        # Both go at once, as registers say: choices of a fork would come late for the queue.
+        come: Any = engine.o
+        beats = stream.Signature(packed_layout(self.i_beat)).create()
+        bits = stream.Signature(self.bits_beat).create()
+        m.d.comb += [
+            come.ready.eq(beats.ready & bits.ready),
+            beats.valid.eq(come.valid & bits.ready),
+            beats.payload.eq(come.payload.packed),
+            bits.valid.eq(come.valid & beats.ready),
+            bits.payload.eq(come.payload.bits),
+        ]
+        put_together(m, beats, wiring.flipped(self.o))
+        hold_back(m, bits, come.payload.raw, wiring.flipped(self.bitmap))
         return m
 
-    def _write(self, m: Module) -> None:
-        """Put beats into memory, each when there is a place for it."""
-        i, write = self.i.payload, self.store.write
-        room = Signal(init=1)
-        held, at = Signal(range(self.depth + 1)), Signal(range(self.depth))
-        accept, comes = Signal(), Signal()
-        m.d.comb += [self.i.ready.eq(room), accept.eq(self.i.valid & room)]
-        with m.If(accept & ~self.freed):
-            m.d.sync += [held.eq(held + 1), room.eq(held != self.depth - 1)]
-        with m.Elif(self.freed & ~accept):
-            m.d.sync += [held.eq(held - 1), room.eq(1)]
-        bits = Cat(Value.cast(i.data[k]).any() & i.keep[k] for k in range(self.lanes))
-        entry = Cat(Value.cast(i.data), bits, i.keep, i.last)
-        came = delay(m, "came", entry, 1)
-        m.d.sync += comes.eq(accept)
-        m.d.comb += [write.data.eq(came), write.addr.eq(at), write.en.eq(comes)]
-        with m.If(comes):
-            m.d.sync += at.eq(at + 1)
-        m.submodules.sizes = self.sizes
-        m.d.comb += [
-            self.sizes.valid.eq(comes),
-            Value.cast(self.sizes.bits).eq(came[self.i_beat.data_bits :]),
-        ]
-
-    def _read(self, m: Module) -> None:
-        """Read a block once its size is known, and say the size."""
+    def _lead_back(self, m: Module) -> None:
+        """Give a block its turn when its size is known, and say the size when it begins."""
+        engine, turn = self.engine, self.engine.turn
+        shape = engine.size.shape()
         # A packet may be no more than a beat, and so may every block.
-        shape = self.sizes.o.shape()
-        m.submodules.known = known = Fifo(shape=shape, depth=self.depth, always_ready=True)
+        m.submodules.known = known = Fifo(shape=shape, depth=engine.depth, always_ready=True)
         m.submodules.table = table = SkidBuffer(shape=shape)
         m.d.comb += [
+            known.i.valid.eq(engine.done),
+            known.i.payload.eq(engine.size),
+            # A block only begins when the table takes its size.
+            turn.valid.eq(known.o.valid & (~engine.between | table.i.ready)),
+            turn.payload.eq(known.o.payload),
+            known.o.ready.eq(turn.ready),
+            table.i.valid.eq(engine.begins),
+            table.i.payload.eq(known.o.payload),
             self.counts.valid.eq(table.o.valid),
             table.o.ready.eq(self.counts.ready),
             Value.cast(self.counts.payload).eq(size_entry(table.o.payload)),
         ]
-        size, go = known.o.payload, self.pipeline.i
-        index, at = Signal(range(max(2, self.beats))), Signal(range(self.depth))
-        first, moves = Signal(init=1), Signal()
-        m.d.comb += [
-            known.i.valid.eq(self.sizes.done),
-            known.i.payload.eq(self.sizes.o),
-            table.i.valid.eq(known.o.valid & first & go.ready),
-            table.i.payload.eq(size),
-            go.valid.eq(known.o.valid & (~first | table.i.ready)),
-            go.payload.eq(size.raw),
-            moves.eq(go.valid & go.ready),
-            known.o.ready.eq(moves & (index == size.final)),
-            self.store.at.eq(at),
-            self.freed.eq(moves),
-        ]
-        with m.If(moves):
-            m.d.sync += [at.eq(at + 1), index.eq(index + 1), first.eq(0)]
-            with m.If(index == size.final):
-                m.d.sync += [index.eq(0), first.eq(1)]
-
-    def _pack(self, m: Module) -> None:
-        """Pack what was read, and make a bitmap of its bits."""
-        pipeline, lanes = self.pipeline, self.lanes
-        fetched = delay(m, "fetched", self.store.o, 1)
-        raw = delay(m, "raw", pipeline.entry, 2)
-        valid = delay(m, "valid", pipeline.entry_valid, 2, reset=True)
-        flow: Any = Flow(m, steps=self.steps, stages=pipeline.stages - 2)
-        bits = fetched[self.i_beat.data_bits :]
-        flow.bits, flow.raw, flow.last = bits, raw, bits[-1]
-        words = [fetched.word_select(k, self.width) for k in range(lanes)]
-        flags = Mux(raw, bits[lanes : 2 * lanes], bits[:lanes])
-        packed = add_packing(m, flow, words, flags, valid)
-        m.d.comb += Value.cast(pipeline.result).eq(Cat(packed, flow.bits, flow.raw))
-        m.submodules.fork = fork = self.fork
-        wiring.connect(m, pipeline.o, fork.i)
-        come = stream.Signature(packed_layout(self.i_beat)).create()
-        m.d.comb += [
-            come.valid.eq(fork.o[0].valid),
-            fork.o[0].ready.eq(come.ready),
-            come.payload.eq(fork.o[0].payload.packed),
-        ]
-        put_together(m, come, wiring.flipped(self.o))
-        found = fork.o[1]
-        hold_back(m, found, found.payload.bits, found.payload.raw, wiring.flipped(self.bitmap))
