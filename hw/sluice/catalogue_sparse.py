@@ -48,7 +48,6 @@ SPARSE = (
         "sluice.sparsity:SparseMatmul",
         "matrix products that skip every pair with a zero in it",
         group="sparsity",
-        preview=True,
         systems=("B1",),
         bench="sluice_sim.bench.sparse_product:SparseMatmulBench",
         proof="sluice_sim.formal.sparse_product:prove_sparse_matmul",
