@@ -6,6 +6,7 @@ boards/sluice_boards/results say of the blocks' area.
 """
 
 import json
+import math
 from pathlib import Path
 
 import matplotlib as mpl
@@ -23,6 +24,7 @@ PICTURE = ROOT / "docs/images/relu-ratio.png"
 DIGITS = ROOT / "tests/data/digits"
 # Of the default presets.
 BLOCK, LANES = 256, 16
+SIZES = (4, 8, 16, 32)
 WIDTHS = (8, 16, 32)
 DENSITIES = (0.05, 0.1, 0.3, 0.5, 0.7, 0.9, 1.0)
 
@@ -67,14 +69,17 @@ def ratios() -> list[str]:
 
 
 def areas() -> list[str]:
-    """Return the table of areas."""
-    lines = ["| block | LUT4 per lane | registers per lane | Fmax |", "| --- | --- | --- | --- |"]
+    """Return the table of areas, and what there is for each lane and level of switches."""
+    head = ("block", "lanes", "LUT4 per lane", "of these per level", "registers per lane", "Fmax")
+    lines = [f"| {' | '.join(head)} |", "|" + " --- |" * len(head)]
     for name in ("compact", "expand", "relu_compress", "relu_decompress"):
         path = ROOT / f"boards/sluice_boards/results/{name}.json"
         kept = {(r["preset"], r["device"]): r for r in json.loads(path.read_text())}
-        found = kept["default", "ecp5-85k"]
-        each = [f"{net_area(found)[kind] / LANES:.0f}" for kind in (LUT4, REGISTERS)]
-        lines.append(f"| {name} | {' | '.join(each)} | {found['worst_mhz']} MHz |")
+        for lanes in SIZES:
+            found = kept["default" if lanes == LANES else str(lanes), "ecp5-85k"]
+            tables, registers = (net_area(found)[kind] / lanes for kind in (LUT4, REGISTERS))
+            cells = [f"{tables:.0f}", f"{tables / math.log2(lanes):.0f}", f"{registers:.0f}"]
+            lines.append(f"| {name} | {lanes} | {' | '.join(cells)} | {found['worst_mhz']} MHz |")
     return lines
 
 

@@ -57,8 +57,14 @@ _ENTRIES = (
             {"shape": "int4x3", "depth": 2},
             {"shape": "fp32x2", "depth": 3},
             {"shape": "int8x4", "depth": 100},
+            {"shape": "int4x3", "depth": 1, "read_ahead": True},
+            {"shape": "int8x4", "depth": 6, "read_ahead": True},
         ),
-        proofs=({"shape": "bitx1", "depth": 1}, {"shape": "bitx1", "depth": 3}),
+        proofs=tuple(
+            {"shape": "bitx1", "depth": depth, "read_ahead": ahead}
+            for depth in (1, 3)
+            for ahead in (False, True)
+        ),
         mutants={"shape": "int4x2", "depth": 5},
     ),
     _stream(

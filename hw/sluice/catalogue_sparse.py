@@ -23,9 +23,8 @@ SPARSE = (
         "sluice.sparsity:SparsityDecoder",
         "the positions at which two bit vectors both have a one",
         group="sparsity",
-        preview=True,
         systems=("B1",),
-        bench="sluice_sim.bench.sparse_product:SparsityDecoderBench",
+        bench="sluice_sim.bench.sparsity_decoder:SparsityDecoderBench",
         proof="sluice_sim.formal.sparse_product:prove_sparsity_decoder",
         golden="sluice_sim.golden.sparse_product:decode",
         presets={
@@ -49,7 +48,6 @@ SPARSE = (
         "sluice.sparsity:SparseMatmul",
         "matrix products that skip every pair with a zero in it",
         group="sparsity",
-        preview=True,
         systems=("B1",),
         bench="sluice_sim.bench.sparse_product:SparseMatmulBench",
         proof="sluice_sim.formal.sparse_product:prove_sparse_matmul",
@@ -69,7 +67,11 @@ SPARSE = (
             {**_PAIRS, "operand": "fp16", "total": "fp16", "stages": 0, "pes": 1},
         ),
         proofs=({**_PAIRS, "pes": 1, "contexts": 2, "places": 2, "buffer": 1, "stages": 0},),
-        mutants={**_PAIRS, "pes": 2, "contexts": 4, "places": 4, "a_zero": 1, "stages": 1},
+        mutants={
+            **{**_PAIRS, "total": "int16", "contexts": 4, "a_zero": 1},
+            # Of a power of two the highest bit of a count would only say that the buffer is full.
+            **{"buffer": 9, "count_bits": 6, "cycle_bits": 6},
+        },
         measured=FPGA_ONLY,
     ),
     Entry(

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from sluice.entry import FPGA_ONLY, Entry
+from sluice.entry import DEFAULTS, FPGA_ONLY, Entry
 
 __all__ = ["SPARSITY"]
 
@@ -13,6 +13,7 @@ _SIZES: dict[str, dict[str, Any]] = {
     "8": {"lanes": 8},
     "32": {"lanes": 32},
 }
+_ALL_SIZES = (*DEFAULTS, *((size, "ecp5-85k") for size in ("4", "8", "32")))
 
 SPARSITY = (
     Entry(
@@ -24,6 +25,7 @@ SPARSITY = (
         proof="sluice_sim.formal.sparsity:prove_compact",
         golden="sluice_sim.golden.sparsity:compact",
         presets=_SIZES,
+        measured=_ALL_SIZES,
         cases=(
             {"element": "bit", "lanes": 2, "stages": 0},
             {"element": "int8", "lanes": 4, "stages": 3},
@@ -41,6 +43,7 @@ SPARSITY = (
         proof="sluice_sim.formal.sparsity:prove_expand",
         golden="sluice_sim.golden.sparsity:expand",
         presets=_SIZES,
+        measured=_ALL_SIZES,
         cases=(
             {"element": "bit", "lanes": 2, "stages": 0},
             {"element": "int8", "lanes": 4, "stages": 3},
@@ -59,6 +62,7 @@ SPARSITY = (
         proof="sluice_sim.formal.sparsity:prove_relu_compress",
         golden="sluice_sim.golden.sparsity:relu_compress",
         presets=_SIZES,
+        measured=_ALL_SIZES,
         cases=(
             {"element": "int4", "lanes": 2, "block": 2, "stages": 0},
             {"element": "int8", "lanes": 4, "block": 32, "stages": 3},
@@ -77,6 +81,7 @@ SPARSITY = (
         proof="sluice_sim.formal.sparsity:prove_relu_decompress",
         golden="sluice_sim.golden.sparsity:relu_decompress",
         presets=_SIZES,
+        measured=_ALL_SIZES,
         cases=(
             {"element": "int4", "lanes": 2, "block": 2, "stages": 0, "derivative": True},
             {"element": "int8", "lanes": 4, "block": 32, "stages": 3},

@@ -159,7 +159,8 @@ def is_equivalent(entry: Entry, mutant: Mutant) -> bool:
 
     Both get the same inputs; that an output ever differs is refuted for all time, as proofs are.
     A payload counts only while it is valid. What makes no difference between two registers is found
-    at once, without that.
+    at once, without that. Registers without an initial value, as those behind memories, begin with
+    zero in both.
     """
     top = entry.name
     block = entry.cls(**entry.mutants)
@@ -176,15 +177,20 @@ def is_equivalent(entry: Entry, mutant: Mutant) -> bool:
         "miter -equiv -make_assert -flatten gold gate miter; hierarchy -top miter; "
     )
     files["view.v"] = _view(block, top)
-    return decide(files, prepare, 60, undriven="-zero", alike=True)[0] == "UNSAT"
+    return decide(files, prepare, 60, undriven="-zero -init", alike=True)[0] == "UNSAT"
 
 
 def _has_same_logic(top: str, files: Mapping[str, str]) -> bool:
-    """Say whether every register and output has the same function of the registers before it."""
+    """Say whether every register and output has the same function of the registers before it.
+
+    Registers are taken bit by bit, and those of no use to anything left out, as synthesis does.
+    """
+    # The mutant has been through this before the fault was put in.
+    done = {"gold": f"prep -top {top}; flatten; opt_clean; ", "gate": f"hierarchy -top {top}; "}
     script = "".join(
-        f"read_rtlil {side}.il; hierarchy -top {top}; proc; flatten; memory_map; opt_clean; "
-        f"rename {top} {side}; design -stash {side}; "
-        for side in ("gold", "gate")
+        f"read_rtlil {side}.il; {first}memory_map; simplemap; opt_dff; opt_clean; dffunmap; "
+        f"simplemap; splitnets; opt_clean -purge; rename {top} {side}; design -stash {side}; "
+        for side, first in done.items()
     )
     script += (
         "design -copy-from gold gold; design -copy-from gate gate; equiv_make gold gate both; "

@@ -1,5 +1,7 @@
 """Compression of zeros: its rate, its size, and what comes back of it."""
 
+import json
+import math
 from pathlib import Path
 from typing import Any
 
@@ -7,13 +9,16 @@ import numpy as np
 import pytest
 import scipy.sparse
 
+from sluice.datasheet import LUT4, net_area
 from sluice.formats import FORMATS, to_words
 from sluice.sparsity import ReluCompress, ReluDecompress
 from sluice.tensors import beats_of, rows_of
 from sluice_sim.golden.sparsity import relu_compress, relu_decompress
 from sluice_sim.play import play
 
-DIGITS = Path(__file__).resolve().parents[1] / "data/digits"
+ROOT = Path(__file__).resolve().parents[2]
+DIGITS = ROOT / "tests/data/digits"
+RESULTS = ROOT / "boards/sluice_boards/results"
 RNG = np.random.default_rng(1)
 
 
@@ -130,3 +135,13 @@ def test_the_digits_network(gradient):
     ratio = words.size * 32 / (stored.size * 32 + bits.size + 16 * counts.size)
     density = np.count_nonzero(words) / words.size
     assert ratio == pytest.approx(1 / (density + 1 / 32 + 16 / 256 / 32), rel=0.02)
+
+
+@pytest.mark.parametrize("name", ["compact", "expand", "relu_compress", "relu_decompress"])
+def test_what_was_measured_is_fast_and_grows_as_the_network(name):
+    """16 lanes of bf16 at 150 MHz; tables per lane grow no faster than the levels of switches."""
+    records = {r["preset"]: r for r in json.loads((RESULTS / f"{name}.json").read_text())[::-1]}
+    assert records["default"]["worst_mhz"] >= 150
+    lanes = {"4": 4, "8": 8, "default": 16, "32": 32}
+    each = [net_area(records[p])[LUT4] / (n * math.log2(n)) for p, n in lanes.items()]
+    assert (np.diff(each) <= 0).all(), each

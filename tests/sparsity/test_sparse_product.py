@@ -12,7 +12,13 @@ from sluice.sparsity import SparseMatmul, SparsityDecoder
 from sluice.sparsity.pair_driver import plan_pairs
 from sluice.tensors import beats_of
 from sluice_sim.bench.sparse_product import sparse_words
-from sluice_sim.golden.sparse_product import count_steps, decode, multiply_pairs, pairs_of
+from sluice_sim.golden.sparse_product import (
+    count_steps,
+    decode,
+    multiply_pairs,
+    packet_ends,
+    pairs_of,
+)
 from sluice_sim.play import play, play_pairs
 
 TINY: dict[str, Any] = {"operand": "int8", "context": 8, "pes": 2, "contexts": 8}
@@ -65,30 +71,8 @@ def test_decoder_takes_the_cycles_of_its_steps(context, lanes):
         scipy.sparse.csr_array(a[None]).multiply(scipy.sparse.csr_array(b[None])).nnz
         for a, b in packets
     ]
-    assert ends == finish(block, packets)
-
-
-def finish(block, packets):
-    """Return the cycles of packets' last steps, when contexts come one per cycle from cycle 0 on.
-
-    A context that does not end its packet is let go by the next one that has something to say, in
-    the cycle in which it would have gone by itself had it come right before.
-    """
-    at, end, waiting = 0, 0, None
-    ends: list[int] = []
-    for a, b in packets:
-        steps = count_steps(a * b, context=block.context, lanes=block.lanes).tolist()
-        for k, count in enumerate(steps):
-            last = k == len(steps) - 1
-            if waiting and (count or last):
-                end, waiting = max(end, at - 1) + waiting, None
-            if last and (count or not sum(steps)):
-                end = max(end, at) + max(1, count)
-            elif count:
-                waiting = count
-            at += 1
-        ends.append(end - 1 + block.latency)
-    return ends
+    steps = [count_steps(a * b, context=context, lanes=lanes).tolist() for a, b in packets]
+    assert ends == [end + block.latency for end in packet_ends(steps)]
 
 
 def test_contexts_without_a_pair_cost_nothing():

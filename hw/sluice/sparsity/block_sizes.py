@@ -17,9 +17,10 @@ def sizes_layout(*, beats: int, block: int) -> data.StructLayout:
     """Return the layout of a block's size.
 
     ``stored`` is how many of its elements are, ``raw`` that they are all, ``final`` the number of
-    its last beat; ``empty`` has no element, and ``last`` ends the packet.
+    its last beat, which is ``single`` if that is 0; ``empty`` has no element, and ``last`` ends the
+    packet.
     """
-    counts = {"stored": range(block + 1), "final": range(max(2, beats))}
+    counts = {"stored": range(block + 1), "final": range(max(2, beats)), "single": 1}
     return data.StructLayout({**counts, "raw": 1, "empty": 1, "last": 1})
 
 
@@ -93,7 +94,13 @@ class BlockSizes(wiring.Component):
         ones, elements = (Signal(range(self.block + 1), name=n) for n in ("ones", "elements"))
         first, ends, ended = Signal(init=1), Signal(), Signal(reset_less=True)
         closes = last | (index == self.beats - 1)
-        m.d.sync += [ends.eq(valid & closes), ended.eq(last), final.eq(index)]
+        single = Signal(reset_less=True)
+        m.d.sync += [
+            ends.eq(valid & closes),
+            ended.eq(last),
+            final.eq(index),
+            single.eq(~index.any()),
+        ]
         with m.If(valid):
             m.d.sync += [
                 ones.eq(Mux(first, 0, ones) + set_bits),
@@ -104,7 +111,7 @@ class BlockSizes(wiring.Component):
 
         zeros = Signal.like(elements, reset_less=True)
         m.d.sync += zeros.eq(elements - ones)
-        known = delay(m, "known", Cat(ones, elements, final, ended), 1)
+        known = delay(m, "known", Cat(ones, elements, final, single, ended), 1)
         ones_1, elements_1 = (known.word_select(k, len(ones)) for k in range(2))
         raw = zeros * self.width < elements_1
         m.d.sync += [
@@ -112,7 +119,7 @@ class BlockSizes(wiring.Component):
             self.o.raw.eq(raw),
             self.o.empty.eq(elements_1 == 0),
             self.whole.eq(elements_1[-1]),
-            Cat(self.o.final, self.o.last).eq(known[2 * len(ones) :]),
+            Cat(self.o.final, self.o.single, self.o.last).eq(known[2 * len(ones) :]),
             self.done.eq(delay(m, "ends", ends, 1, reset=True)),
         ]
         return m

@@ -93,6 +93,7 @@ class Compact(Block):
             i_shape=joined,
             o_shape=packed_layout(self.i_beat),
             stages=min(self.stages, self.steps),
+            read_ahead=True,
         )
         self.latency = self.pipeline.latency + SkidBuffer.latency
         super().__init__(

@@ -101,7 +101,10 @@ class Expand(Block):
             "over": 1,
         }
         self.places = Pipeline(
-            i_shape=self.flags_beat, o_shape=data.StructLayout(places), stages=before
+            i_shape=self.flags_beat,
+            o_shape=data.StructLayout(places),
+            stages=before,
+            read_ahead=True,
         )
         # Of each lane: whether its element is of the beat that comes with it, and if there is one.
         window = {
@@ -112,7 +115,10 @@ class Expand(Block):
             "takes": 1,
         }
         self.elements = Pipeline(
-            i_shape=data.StructLayout(window), o_shape=self.i_beat, stages=stages - before
+            i_shape=data.StructLayout(window),
+            o_shape=self.i_beat,
+            stages=stages - before,
+            read_ahead=True,
         )
         self.latency = self.places.latency + self.elements.latency
         # Flags meet elements, and what of these, by lane, is missing or too many; the last bit says

@@ -22,12 +22,11 @@ def packed_layout(beat: Beat) -> data.StructLayout:
 
     ``words`` are its elements, turned to their lanes; ``held`` says which lanes elements of earlier
     beats take; with ``over`` they do not fit into one beat, and ``rest`` are the lanes that are
-    taken of the one they reach; ``last`` ends the packet.
+    taken of the one they reach; ``last`` ends the packet, and with either of ``over`` and ``last``
+    it ``emits`` what is kept.
     """
-    lanes = beat.lanes
-    return data.StructLayout(
-        {"words": beat.data_bits, "held": lanes, "rest": lanes, "over": 1, "last": 1}
-    )
+    lanes, flags = beat.lanes, dict.fromkeys(("over", "emits", "last"), 1)
+    return data.StructLayout({"words": beat.data_bits, "held": lanes, "rest": lanes, **flags})
 
 
 def add_packing(
@@ -50,7 +49,7 @@ def add_packing(
     gather(flow, names)
     flow.step()
     found = Cat(getattr(flow, name) for name in names)
-    return Cat(found, flow.held, flow.rest, flow.over, flow.last)
+    return Cat(found, flow.held, flow.rest, flow.over, flow.over | flow.last, flow.last)
 
 
 def put_together(m: Module, come: Any, o: Any) -> None:
@@ -69,8 +68,7 @@ def put_together(m: Module, come: Any, o: Any) -> None:
     keep = Signal(lanes, reset_less=True)
     kept = [Signal(width, name=f"kept_{k}", reset_less=True) for k in range(lanes)]
     full = word.rest | word.over.replicate(lanes)
-    emits = word.over | word.last
-    m.d.comb += [come.ready.eq(go), output.i.valid.eq(whole | (come.valid & emits))]
+    m.d.comb += [come.ready.eq(go), output.i.valid.eq(whole | (come.valid & word.emits))]
     with m.If(go):
         m.d.sync += [
             whole.eq(come.valid & word.last & (whole | word.over)),
@@ -80,7 +78,7 @@ def put_together(m: Module, come: Any, o: Any) -> None:
     for k in range(lanes):
         comes, held = word.words.word_select(k, width), word.held[k]
         leaves.append(Mux(whole | held, kept[k], comes))
-        with m.If(go & come.valid & (emits | ~held)):
+        with m.If(go & come.valid & (word.emits | ~held)):
             m.d.sync += kept[k].eq(comes)
     made = Cat(*leaves, Mux(whole, keep, full), whole | (word.last & ~word.over))
     m.d.comb += Value.cast(output.i.payload).eq(made)

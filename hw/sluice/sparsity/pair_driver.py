@@ -15,9 +15,6 @@ if TYPE_CHECKING:
 
 __all__ = ["Pairs", "drive_pairs", "plan_pairs"]
 
-# Rows that a command can count.
-ROWS = (1 << 16) - 1
-
 
 @dataclass
 class Pairs:
@@ -70,8 +67,9 @@ def plan_pairs(
         raise ValueError(f"the inner dimension must be at most {most}, not {inner}: set contexts")
     if 0 in (rows, columns):
         raise ValueError(f"a product of {rows}x{inner} by {inner}x{columns} has no elements")
-    if rows > ROWS:
-        raise ValueError(f"a must have at most {ROWS} rows, not {rows}")
+    if rows >> block.count_bits:
+        most = (1 << block.count_bits) - 1
+        raise ValueError(f"a must have at most {most} rows, not {rows}: set count_bits")
     for name in ("a", "b"):
         bits = arrays.get(f"{name}_bits", arrays[name])
         if bits.shape != arrays[name].shape:

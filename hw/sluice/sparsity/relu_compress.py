@@ -13,7 +13,7 @@ from sluice.sparsity.bitmaps import hold_back
 from sluice.sparsity.block_sizes import size_entry
 from sluice.sparsity.packing import packed_layout, put_together
 from sluice.sparsity.relu_engine import ReluEngine
-from sluice.stream import Beat, Fifo, Fork, SkidBuffer
+from sluice.stream import Beat, Fifo, SkidBuffer
 
 __all__ = ["BLOCK", "ELEMENTS", "ReluCompress"]
 
@@ -109,7 +109,6 @@ class ReluCompress(Block):
         self.width, self.beats = self.engine.width, self.engine.beats
         self.i_beat, self.bits_beat = self.engine.i_beat, self.engine.bits_beat
         self.counts_beat = Beat(FORMATS["uint16"], 1)
-        self.fork = Fork(shape=self.engine.o.payload.shape(), outputs=2)
         self.latency = self.engine.ahead - 1 + self.engine.latency + SkidBuffer.latency
         super().__init__(
             {
@@ -125,17 +124,19 @@ class ReluCompress(Block):
         m.submodules.engine = engine = self.engine
         wiring.connect(m, wiring.flipped(self.i), engine.i)
         self._lead_back(m)
-        m.submodules.fork = fork = self.fork
-        wiring.connect(m, engine.o, fork.i)
-        come = stream.Signature(packed_layout(self.i_beat)).create()
+        # Both go at once, as registers say: choices of a fork would come late for the queue.
+        come: Any = engine.o
+        beats = stream.Signature(packed_layout(self.i_beat)).create()
+        bits = stream.Signature(self.bits_beat).create()
         m.d.comb += [
-            come.valid.eq(fork.o[0].valid),
-            fork.o[0].ready.eq(come.ready),
-            come.payload.eq(fork.o[0].payload.packed),
+            come.ready.eq(beats.ready & bits.ready),
+            beats.valid.eq(come.valid & bits.ready),
+            beats.payload.eq(come.payload.packed),
+            bits.valid.eq(come.valid & beats.ready),
+            bits.payload.eq(come.payload.bits),
         ]
-        put_together(m, come, wiring.flipped(self.o))
-        found = fork.o[1]
-        hold_back(m, found, found.payload.bits, found.payload.raw, wiring.flipped(self.bitmap))
+        put_together(m, beats, wiring.flipped(self.o))
+        hold_back(m, bits, come.payload.raw, wiring.flipped(self.bitmap))
         return m
 
     def _lead_back(self, m: Module) -> None:
@@ -152,6 +153,7 @@ class ReluCompress(Block):
             turn.valid.eq(known.o.valid & (~engine.between | table.i.ready)),
             turn.payload.raw.eq(known.o.payload.raw),
             turn.payload.final.eq(known.o.payload.final),
+            turn.payload.single.eq(known.o.payload.single),
             known.o.ready.eq(turn.ready),
             table.i.valid.eq(engine.begins),
             table.i.payload.eq(known.o.payload),

@@ -118,7 +118,7 @@ class ReluCompressParallel(Block):
             raise ValueError(f"block must be at least {self.lanes}, as many as lanes, not {block}")
         # Entries of the table, and of each engine what else it must know of its block.
         final = range(max(2, self.block // self.lanes))
-        part = data.StructLayout({"takes": 1, "raw": 1, "final": final})
+        part = data.StructLayout({"takes": 1, "raw": 1, "final": final, "single": 1})
         rest = {
             "parts": data.ArrayLayout(part, self.engines),
             "entries": Beat(FORMATS["uint16"], self.engines),
@@ -202,6 +202,7 @@ class ReluCompressParallel(Block):
                 parts[e].takes.eq(~over[e]),
                 parts[e].raw.eq(size.raw),
                 parts[e].final.eq(size.final),
+                parts[e].single.eq(size.single),
                 entries.data[e].eq(Mux(there[e], size_entry(size)[:16], Const(_NONE, 16))),
                 entries.keep[e].eq(~last | there[e:].any()),
             ]
@@ -253,6 +254,7 @@ class ReluCompressParallel(Block):
                 turn.i.valid.eq(go & part.takes),
                 given.turn.raw.eq(part.raw),
                 given.turn.final.eq(part.final),
+                given.turn.single.eq(part.single),
                 given.turn.offset.eq(element[:low]),
                 given.place.address.eq(element[low:]),
                 given.place.row.eq(row.payload.row[e]),

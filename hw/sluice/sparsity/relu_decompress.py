@@ -51,7 +51,7 @@ class ReluDecompress(Block):
     Attributes
     ----------
     latency : cycles
-        From a beat of the bitmap to its beat of ``o``: two buffers and :class:`Expand`.
+        From a beat of the bitmap to its beat of ``o``: three buffers and :class:`Expand`.
     interval : 1 cycle
         Between beats of ``o``, across blocks and packets, which nothing could better; one cycle
         more in a packet with ``skip``.
@@ -111,9 +111,8 @@ class ReluDecompress(Block):
         self.width = number.width
         self.i_beat, self.bits_beat = Beat(number, self.lanes), Beat(FORMATS["bit"], self.lanes)
         self.counts_beat = Beat(FORMATS["uint16"], 1)
-        self.beats = self.block // self.lanes
         self.expand = Expand(element=element, lanes=self.lanes, stages=self.stages)
-        self.latency = 2 * SkidBuffer.latency + self.expand.latency
+        self.latency = 3 * SkidBuffer.latency + self.expand.latency
         ports: dict[str, Any] = {
             "counts": In(stream.Signature(self.counts_beat)),
             "bitmap": In(stream.Signature(self.bits_beat)),
@@ -142,7 +141,8 @@ class ReluDecompress(Block):
             {
                 "whole": 1,
                 "last": 1,
-                "final": max(1, high - low - 1),
+                "full": high - low,
+                "more": 1,
                 "single": 1,
                 "run": self.lanes,
                 "skips": 1,
@@ -153,17 +153,17 @@ class ReluDecompress(Block):
         counts, to = self.counts.payload, table.i.payload
         word = Value.cast(counts.data)
         skip = sample_settings(m, self.config, self.counts).skip
+        # Beats that are full, and one more: so nothing has to be subtracted.
         whole, count = Signal(), Signal(high)
         m.d.comb += [
             # An empty packet has no entry, and its bitmap no bits.
             whole.eq(word[-1] | ~counts.keep),
-            count.eq(Mux(counts.keep, word[:high], 0)),
+            count.eq(Mux(whole, Mux(counts.keep, word[:high], 0), self.block)),
             to.whole.eq(whole),
             to.last.eq(counts.last),
-            to.final.eq(
-                Mux(whole, Mux(count.any(), (count - 1)[low : high - 1], 0), self.beats - 1)
-            ),
-            to.single.eq(Mux(whole, count <= self.lanes, self.beats == 1)),
+            to.full.eq(count[low:]),
+            to.more.eq(count[:low].any()),
+            to.single.eq(~count[low + 1 :].any() & ~(count[low] & count[:low].any())),
             to.run.eq(
                 run_of(count[:low], self.lanes)
                 | (~count[:low].any() & count.any()).replicate(self.lanes)
@@ -189,8 +189,10 @@ class ReluDecompress(Block):
         # the packet of the bitmap has ended; the rest of one that has not is dropped by `drains`.
         begun, spent, drains = Signal(), Signal(), Signal()
         skips, empty, uses, ends, go = Signal(), Signal(), Signal(), Signal(), Signal()
-        # Of a block: the number of this beat, and whether it is the last one, known a cycle ahead.
-        index, first, closes = Signal(len(now.final)), Signal(init=1), Signal()
+        # Of a block: beats up to the next one, but for one that is not full, and whether that is
+        # the last one, known a cycle ahead.
+        index, first, closes = Signal(len(now.full)), Signal(init=1), Signal()
+        number = Mux(first, Cat(now.more, ~now.more), index)
         regular = Mux(first, now.single, closes)
         m.d.comb += [
             skips.eq(~begun & now.skips),
@@ -223,10 +225,7 @@ class ReluDecompress(Block):
             m.d.sync += [spent.eq(~drains), drains.eq(0)]
         with m.If(go):
             m.d.sync += [begun.eq(~last), first.eq(ends | skips)]
-            m.d.sync += [
-                index.eq(Mux(first, 2, index + 1)),
-                closes.eq(Mux(first, 1, index) == now.final),
-            ]
+            m.d.sync += [index.eq(number + 1), closes.eq(number == now.full)]
             with m.If(last):
                 m.d.sync += [spent.eq(0), drains.eq(~closed)]
         missing = uses & bits.last & ~regular & ~now.last
@@ -238,12 +237,13 @@ class ReluDecompress(Block):
         """Leave out the beat that took the elements to skip."""
         come: Any = self.expand.o
         beat = come.payload
-        drop = ~beat.keep[0] & ~beat.last
-        shown = stream.Signature(self.i_beat).create()
+        # Whether a beat is dropped would come late for the queue that it leaves.
+        m.submodules.kept = output = SkidBuffer(shape=self.i_beat)
+        shown = output.o
         m.d.comb += [
-            shown.valid.eq(come.valid & ~drop),
-            come.ready.eq(shown.ready | drop),
-            shown.payload.eq(beat),
+            output.i.valid.eq(come.valid & (beat.keep[0] | beat.last)),
+            output.i.payload.eq(beat),
+            come.ready.eq(output.i.ready),
         ]
         if self.derivative:
             words: Any = shown.payload

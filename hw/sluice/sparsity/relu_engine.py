@@ -41,7 +41,7 @@ class ReluEngine(wiring.Component):
         Which it is, with ``done``.
     whole : Out(1)
         It is one of as many elements as a block can have.
-    turn : In(stream.Signature(StructLayout({"raw", "final", "offset"})))
+    turn : In(stream.Signature(StructLayout({"raw", "final", "single", "offset"})))
         For each block, in their order, what is to be known of its size, and the lane of its first
         element, if it is ``placed``. It is taken with the last beat that is read.
     between : Out(1)
@@ -102,11 +102,12 @@ class ReluEngine(wiring.Component):
             i_shape=data.StructLayout(read),
             o_shape=data.StructLayout(found),
             stages=2 + min(stages, self.steps),
+            read_ahead=True,
         )
         self.latency = self.pipeline.latency
         # A beat is read, and its place free.
         self.freed = Signal()
-        turn: dict[str, Any] = {"raw": 1, "final": range(max(2, self.beats))}
+        turn: dict[str, Any] = {"raw": 1, "final": range(max(2, self.beats)), "single": 1}
         if placed:
             turn["offset"] = range(lanes)
         super().__init__(
@@ -163,23 +164,26 @@ class ReluEngine(wiring.Component):
     def _read(self, m: Module) -> None:
         """Read a block when its turn has come."""
         size, go = self.turn.payload, self.pipeline.i
-        index, at = Signal(range(max(2, self.beats))), Signal(range(self.depth))
+        at = Signal(range(self.depth))
+        # Number of the next beat, and whether it is a block's last one, known a cycle ahead.
+        index, closes = Signal(range(self.beats + 1), init=1), Signal()
         first, moves, ends = Signal(init=1), Signal(), Signal()
         m.d.comb += [
             go.valid.eq(self.turn.valid),
-            ends.eq(index == size.final),
             go.payload.raw.eq(size.raw),
             moves.eq(go.valid & go.ready),
             self.between.eq(first),
             self.begins.eq(moves & first),
+            ends.eq(Mux(first, size.single, closes)),
             self.turn.ready.eq(moves & ends),
             self.store.at.eq(at),
             self.freed.eq(moves),
         ]
         with m.If(moves):
-            m.d.sync += [at.eq(at + 1), index.eq(index + 1), first.eq(0)]
+            m.d.sync += [at.eq(at + 1), index.eq(index + 1), first.eq(ends)]
+            m.d.sync += closes.eq(index == size.final)
             with m.If(ends):
-                m.d.sync += [index.eq(0), first.eq(1)]
+                m.d.sync += index.eq(1)
         if self.placed:
             m.d.comb += [
                 go.payload.first.eq(first),

@@ -9,7 +9,7 @@ from amaranth.lib.wiring import In, Out
 from sluice.delay import keep
 from sluice.sparsity.relu_engine import ReluEngine
 from sluice.sparsity.relu_scan import ADDRESS, write_layout
-from sluice.stream import Fork, SkidBuffer
+from sluice.stream import SkidBuffer
 
 __all__ = ["ReluWriter"]
 
@@ -50,7 +50,6 @@ class ReluWriter(wiring.Component):
         self.beats = engine.beats
         beat = engine.o.payload.shape()
         come = data.StructLayout({"beat": beat, "address": ADDRESS, "row": row_bits})
-        self.fork = Fork(shape=come, outputs=2)
         super().__init__(
             {
                 "i": In(stream.Signature(come)),
@@ -61,10 +60,17 @@ class ReluWriter(wiring.Component):
 
     def elaborate(self, platform: Any) -> Module:
         m = Module()
-        m.submodules.fork = fork = self.fork
-        wiring.connect(m, wiring.flipped(self.i), fork.i)
-        self._write_elements(m, fork.o[0])
-        self._write_bits(m, fork.o[1])
+        elements, bits = (self.i.signature.create() for _ in range(2))
+        # Both go at once, as registers say.
+        m.d.comb += [
+            self.i.ready.eq(elements.ready & bits.ready),
+            elements.valid.eq(self.i.valid & bits.ready),
+            elements.payload.eq(self.i.payload),
+            bits.valid.eq(self.i.valid & elements.ready),
+            bits.payload.eq(self.i.payload),
+        ]
+        self._write_elements(m, elements)
+        self._write_bits(m, bits)
         return m
 
     def _write_elements(self, m: Module, come: Any) -> None:
@@ -86,13 +92,12 @@ class ReluWriter(wiring.Component):
 
         # Of the first beat that a block reaches, the lanes below its first element are others'.
         address, below = Signal(ADDRESS), Signal(lanes)
-        moves, writes, closes, ends = Signal(), Signal(), Signal(), Signal()
+        moves, writes, ends = Signal(), Signal(), Signal()
         m.d.comb += [
             come.ready.eq(go & ~(tail & spare)),
             moves.eq(come.valid & come.ready),
             address.eq(Mux(first, come.payload.address, at)),
             below.eq(Mux(first, word.held, low)),
-            closes.eq(word.over | word.last),
             ends.eq(packet_ends & ~word.over),
         ]
         keep_bits = Signal(lanes)
@@ -104,7 +109,7 @@ class ReluWriter(wiring.Component):
         for k in range(lanes):
             comes, held = word.words.word_select(k, width), word.held[k]
             merged.append(Mux(held, kept[k], comes))
-            with m.If(moves & (closes | ~held)):
+            with m.If(moves & (word.emits | ~held)):
                 m.d.sync += kept[k].eq(comes)
         with m.If(moves):
             m.d.sync += [

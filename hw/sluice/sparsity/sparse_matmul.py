@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from amaranth import Cat, Const, Module, Mux, Signal, Value
-from amaranth.lib import data, enum, stream
+from amaranth.lib import data, stream
 from amaranth.lib.wiring import In, Out
 
 from sluice.block import Block, Driven
@@ -13,6 +13,7 @@ from sluice.formats import FORMATS, find_format
 from sluice.params import Choice, Flag, Int
 from sluice.sparsity.pair_bits import bits_of, join_bits
 from sluice.sparsity.pair_group import PairGroup
+from sluice.sparsity.pair_load import State, load_weights
 from sluice.stream import Beat, Fifo, join
 
 if TYPE_CHECKING:
@@ -23,16 +24,6 @@ __all__ = ["SparseMatmul"]
 
 OPERANDS = ("int8", "int4", "fp8_e4m3", "fp8_e5m2", "bf16", "fp16")
 TOTALS = ("int32", "int16", "fp32", "fp16", "bf16")
-
-
-class State(enum.Enum, shape=3):
-    """What is being done of a command."""
-
-    IDLE = 0
-    LOAD = 1
-    HOLD = 2
-    RUN = 3
-    DRAIN = 4
 
 
 class SparseMatmul(Block):
@@ -68,6 +59,10 @@ class SparseMatmul(Block):
         Zero-points: what counts as zero, and is taken from each element. Integers only.
     given : bool
         Bit vectors come with the operands; otherwise they are made of them.
+    count_bits : int, 1..16
+        Of the number of rows of a command.
+    cycle_bits : int, 4..32
+        Of the count of cycles.
 
     Members
     -------
@@ -78,7 +73,7 @@ class SparseMatmul(Block):
     a_bits, b_bits : In(stream.Signature(Beat(bit, context)))
         Only with ``given``: for every beat of ``a`` and ``b``, with the same ``keep`` and ``last``,
         which elements count.
-    command : In(stream.Signature(StructLayout({"rows": 16, "whole": 1})))
+    command : In(stream.Signature(StructLayout({"rows": count_bits, "whole": 1})))
         Load ``pes`` columns, and multiply ``rows`` rows by them. With ``whole`` the rows wait until
         all have come, or the buffer is full.
     o : Out(stream.Signature(Beat(total, pes)))
@@ -86,8 +81,9 @@ class SparseMatmul(Block):
     status : Out(StructLayout({"long": 1, "uneven": 1}))
         Sticky: there was a row or column of more than ``contexts``, whose rest was left out; beats
         that met had different ``keep`` or ``last``, those of the elements counted.
-    cycles : Out(32)
-        Since reset, in which there were activations and place for results, or sums on the way.
+    cycles : Out(cycle_bits)
+        Since reset, in which there were activations and place for results, or sums on the way;
+        modulo ``2**cycle_bits``.
 
     Attributes
     ----------
@@ -156,6 +152,8 @@ class SparseMatmul(Block):
         Int("a_zero", "zero-point of a", -128, 127),
         Int("b_zero", "zero-point of b", -128, 127),
         Flag("given", "bit vectors come with the operands"),
+        Int("count_bits", "of the number of rows of a command", 1, 16, "bits"),
+        Int("cycle_bits", "of the count of cycles", 4, 32, "bits"),
     )
 
     def __init__(
@@ -174,6 +172,8 @@ class SparseMatmul(Block):
         a_zero: int = 0,
         b_zero: int = 0,
         given: bool = False,
+        count_bits: int = 16,
+        cycle_bits: int = 32,
     ):
         self.check(
             operand=operand,
@@ -189,6 +189,8 @@ class SparseMatmul(Block):
             a_zero=a_zero,
             b_zero=b_zero,
             given=given,
+            count_bits=count_bits,
+            cycle_bits=cycle_bits,
         )
         self.operand: str
         self.total: str
@@ -203,6 +205,8 @@ class SparseMatmul(Block):
         self.a_zero: int
         self.b_zero: int
         self.given: bool
+        self.count_bits: int
+        self.cycle_bits: int
         if self.lanes > self.context:
             raise ValueError(f"lanes must be at most the context, {context}, not {lanes}")
         if self.pes % self.together:
@@ -234,12 +238,14 @@ class SparseMatmul(Block):
         self.beat = Beat(self.number, self.context)
         self.bits_beat = Beat(FORMATS["bit"], self.context)
         self.o_beat = Beat(find_format(self.total), self.pes)
-        self.orders = data.StructLayout({"rows": 16, "whole": 1})
+        self.orders = data.StructLayout({"rows": self.count_bits, "whole": 1})
         self.state = Signal(State)
+        # The element whose weights are loaded.
+        self.column: Signal
         # Weights are written, and a context admitted, in this cycle; if one is, it ends a row.
         self.writes, self.admits, self.ends = Signal(), Signal(), Signal()
         # There is place for the sums of another row; and rows left of the command.
-        self.free, self.left = Signal(init=1), Signal(16)
+        self.free, self.left = Signal(init=1), Signal(self.count_bits)
         members: dict[str, Any] = {
             "a": In(stream.Signature(self.beat)),
             "b": In(stream.Signature(self.beat)),
@@ -252,7 +258,7 @@ class SparseMatmul(Block):
                 "command": In(stream.Signature(self.orders)),
                 "o": Out(stream.Signature(self.o_beat)),
                 "status": Out(data.StructLayout({"long": 1, "uneven": 1})),
-                "cycles": Out(32),
+                "cycles": Out(self.cycle_bits),
             }
         )
 
@@ -277,40 +283,11 @@ class SparseMatmul(Block):
             a.ready.eq(buffer.i.ready),
         ]
         m.d.comb += self.ends.eq(buffer.o.payload.word.last)
-        self._load(m, b)
+        load_weights(m, self, b)
         idle = self._results(m)
         self._control(m, b, buffer, idle)
         self._admit(m, buffer)
         return m
-
-    def _load(self, m: Module, b: Any) -> None:
-        """Write the weights of one element after the other."""
-        word = b.payload.word
-        self.column, at = Signal(range(self.pes)), Signal(range(self.contexts + 1))
-        fits = at != self.contexts
-        m.d.comb += [
-            b.ready.eq(self.state == State.LOAD),
-            self.writes.eq(b.valid & b.ready),
-        ]
-        bits = bits_of(self, b.payload, self.b_zero)
-        for k, group in enumerate(self.groups):
-            mine = Cat(self.column == k * self.together + v for v in range(self.together))
-            m.d.comb += [
-                group.load.eq(mine & (self.writes & fits).replicate(self.together)),
-                group.load_at.eq(at[: len(group.load_at)]),
-                group.load_word.eq(Value.cast(word.data)),
-                group.load_bits.eq(bits),
-            ]
-        with m.If(self.writes):
-            with m.If(word.last):
-                m.d.sync += [
-                    at.eq(0),
-                    self.column.eq(Mux(self.column == self.pes - 1, 0, self.column + 1)),
-                ]
-            with m.Elif(fits):
-                m.d.sync += at.eq(at + 1)
-            with m.If(~fits):
-                m.d.sync += self.status.long.eq(1)
 
     def _control(self, m: Module, b: Any, buffer: Any, idle: Value) -> None:
         """Follow the commands, and count cycles."""

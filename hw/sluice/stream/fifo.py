@@ -24,6 +24,9 @@ class Fifo(Block):
         Beats held.
     always_ready : bool
         ``i.ready`` is always high: the source sees to it that there is room.
+    read_ahead : bool
+        The memory is read whenever the output has a place, and not for a beat that is taken: what
+        takes a beat enables registers and makes no address, which is faster where beats are wide.
 
     Members
     -------
@@ -59,13 +62,22 @@ class Fifo(Block):
         Payload("shape", "payload of both streams"),
         Int("depth", "beats held", 1, 65536, "beats"),
         Flag("always_ready", "the source sees to it that there is room"),
+        Flag("read_ahead", "read the memory before a beat is taken"),
     )
 
-    def __init__(self, *, shape: Any = "bf16x8", depth: int = 16, always_ready: bool = False):
-        self.check(shape=shape, depth=depth, always_ready=always_ready)
+    def __init__(
+        self,
+        *,
+        shape: Any = "bf16x8",
+        depth: int = 16,
+        always_ready: bool = False,
+        read_ahead: bool = False,
+    ):
+        self.check(shape=shape, depth=depth, always_ready=always_ready, read_ahead=read_ahead)
         self.shape: Any
         self.depth: int
         self.always_ready: bool
+        self.read_ahead: bool
         self.interval = max(1, 4 - self.depth) if self.depth != 2 else 1.5
         super().__init__(
             {
@@ -96,6 +108,12 @@ class Fifo(Block):
         # Beats that the read port can see: a beat written in this cycle is not among them.
         visible = Signal.like(self.level)
         room = Signal(init=1)
+        # What moves the read port on, when it sees a beat more, and whether it sees any.
+        moves, comes, sees = pop, arrived, self.o.valid
+        if self.read_ahead:
+            moves, comes, sees = Signal(name="fetch"), push, Signal(name="sees")
+            m.d.comb += [moves.eq(sees & (~self.o.valid | self.o.ready)), read.en.eq(moves)]
+            m.d.sync += self.o.valid.eq(moves | (self.o.valid & ~self.o.ready))
 
         m.d.comb += [
             self.i.ready.eq(1 if self.always_ready else room),
@@ -104,13 +122,13 @@ class Fifo(Block):
             write.addr.eq(writing),
             write.data.eq(self.i.payload),
             write.en.eq(push),
-            reading_next.eq(Mux(pop, following, reading)),
-            read.addr.eq(reading_next),
+            reading_next.eq(Mux(moves, following, reading)),
+            read.addr.eq(reading if self.read_ahead else reading_next),
             self.o.payload.eq(read.data),
         ]
         with m.If(push):
             m.d.sync += writing.eq(after(writing))
-        with m.If(pop):
+        with m.If(moves):
             m.d.sync += following.eq(after(following))
         m.d.sync += [reading.eq(reading_next), arrived.eq(push)]
         # Comparisons look at the counts as they are, so that only a choice waits for push and pop.
@@ -118,8 +136,8 @@ class Fifo(Block):
             m.d.sync += [self.level.eq(self.level + 1), room.eq(self.level != self.depth - 1)]
         with m.Elif(pop & ~push):
             m.d.sync += [self.level.eq(self.level - 1), room.eq(1)]
-        with m.If(arrived & ~pop):
-            m.d.sync += [visible.eq(visible + 1), self.o.valid.eq(1)]
-        with m.Elif(pop & ~arrived):
-            m.d.sync += [visible.eq(visible - 1), self.o.valid.eq(visible != 1)]
+        with m.If(comes & ~moves):
+            m.d.sync += [visible.eq(visible + 1), sees.eq(1)]
+        with m.Elif(moves & ~comes):
+            m.d.sync += [visible.eq(visible - 1), sees.eq(visible != 1)]
         return m

@@ -8,7 +8,7 @@ from amaranth.lib.wiring import In, Out
 
 from sluice.block import Block
 from sluice.delay import delay
-from sluice.params import Int
+from sluice.params import Flag, Int
 from sluice.stream.beat import Payload
 from sluice.stream.fifo import Fifo
 
@@ -28,6 +28,8 @@ class Pipeline(Block):
         Payloads of the input and of the output.
     stages : int, 0..1024
         Registers between :attr:`entry` and :attr:`result`.
+    read_ahead : bool
+        Of the output queue, as in :class:`Fifo`.
 
     Members
     -------
@@ -70,13 +72,15 @@ class Pipeline(Block):
         Payload("i_shape", "payload of the input"),
         Payload("o_shape", "payload of the output"),
         Int("stages", "registers between entry and result", 0, 1024, "cycles"),
+        Flag("read_ahead", "read the output queue before a beat is taken"),
     )
 
-    def __init__(self, *, i_shape: Any, o_shape: Any, stages: int):
-        self.check(i_shape=i_shape, o_shape=o_shape, stages=stages)
+    def __init__(self, *, i_shape: Any, o_shape: Any, stages: int, read_ahead: bool = False):
+        self.check(i_shape=i_shape, o_shape=o_shape, stages=stages, read_ahead=read_ahead)
         self.i_shape: Any
         self.o_shape: Any
         self.stages: int
+        self.read_ahead: bool
         self.latency = self.stages + Fifo.latency
         # A place is taken from admission until the result leaves, and is free for the next
         # admission one cycle after that. Addresses of a power of two wrap by themselves.
@@ -94,7 +98,9 @@ class Pipeline(Block):
 
     def elaborate(self, platform: Any) -> Module:
         m = Module()
-        m.submodules.queue = queue = Fifo(shape=self.o_shape, depth=self.depth, always_ready=True)
+        m.submodules.queue = queue = Fifo(
+            shape=self.o_shape, depth=self.depth, always_ready=True, read_ahead=self.read_ahead
+        )
         taken, left = Signal(), Signal()
         held = Signal(range(self.depth + 1))
         room = Signal(init=1)

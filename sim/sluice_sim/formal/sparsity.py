@@ -217,7 +217,7 @@ def prove_relu_compress(proof: Proof) -> None:
     """
     dut: Any = proof.dut
     Source(proof, dut.i)
-    _, came = cut(proof, dut.fork, "fork")
+    (came,) = cut(proof, dut.engine, "engine")
     for name in ("o", "bitmap", "counts"):
         add_rules(proof, getattr(dut, name), name=name)
     bits, passes = came.payload.bits, came.valid & came.ready
@@ -285,7 +285,7 @@ def prove_relu_decompress(proof: Proof) -> None:
         "o",
         tokens_of(came.payload, came.valid & came.ready),
         tokens_of(dut.o.payload, dut.o.valid & dut.o.ready),
-        capacity=0,
+        capacity=2 * (dut.lanes + 1),
         quiet=~came.valid & dut.o.ready,
     )
 

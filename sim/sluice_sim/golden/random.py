@@ -78,26 +78,24 @@ class Lfsr32:
         """Return R bits of the state of every lane, shape ``(lanes,)``, and step."""
         output = self.state & np.uint64((1 << self.random_bits) - 1)
         leapt = np.zeros_like(self.state)
-        for bit, column in enumerate(_LEAP_COLUMNS):
-            chosen = (self.state >> np.uint64(bit)) & np.uint64(1)
-            leapt ^= chosen * np.uint64(column)
+        for byte, leaps in enumerate(_LEAPS):
+            leapt ^= leaps[(self.state >> np.uint64(8 * byte)) & np.uint64(255)]
         self.state = leapt
         return output
 
 
-def _leap_columns() -> tuple[int, ...]:
-    """Return the matrix of a leap: the state that each single bit of the old state becomes."""
-    columns = []
-    for bit in range(Lfsr32.WIDTH):
-        state = 1 << bit
-        for _ in range(Lfsr32.LEAP):
-            feedback = sum(state >> tap - 1 for tap in Lfsr32.TAPS) & 1
-            state = (state << 1 | feedback) & ((1 << Lfsr32.WIDTH) - 1)
-        columns.append(state)
-    return tuple(columns)
+def _leaps() -> NDArray[np.uint64]:
+    """Return, for each byte of a state and each of its values, the state that it alone becomes."""
+    states = (
+        np.arange(256, dtype=np.uint64) << np.uint64(8) * np.arange(4, dtype=np.uint64)[:, None]
+    )
+    for _ in range(Lfsr32.LEAP):
+        feedback = np.bitwise_xor.reduce([states >> np.uint64(tap - 1) for tap in Lfsr32.TAPS])
+        states = (states << np.uint64(1) | feedback & np.uint64(1)) & np.uint64(0xFFFF_FFFF)
+    return states
 
 
-_LEAP_COLUMNS = _leap_columns()
+_LEAPS = _leaps()
 
 
 class Xoroshiro64:

@@ -1,5 +1,6 @@
 """Golden models of products that leave out pairs with a zero in them."""
 
+from collections.abc import Iterable, Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -9,7 +10,7 @@ from sluice_sim.golden.arith import add, multiply_add
 from sluice_sim.golden.arith_exact import dot
 from sluice_sim.golden.formats import FixedFormat, check_codes, find_format
 
-__all__ = ["Step", "count_steps", "decode", "multiply_pairs", "pairs_of"]
+__all__ = ["Step", "count_steps", "decode", "multiply_pairs", "packet_ends", "pairs_of"]
 
 
 class Step(NamedTuple):
@@ -65,6 +66,37 @@ def count_steps(pairs: ArrayLike, *, context: int, lanes: int) -> NDArray[np.int
     x = np.pad(x, [(0, 0)] * (x.ndim - 1) + [(0, ragged)])
     counts = x.reshape(*x.shape[:-1], -1, context).sum(axis=-1)
     return -(-counts // lanes)
+
+
+def packet_ends(packets: Iterable[Sequence[int]], *, gap: int = 1) -> list[int]:
+    """Return the cycles of packets' last steps, where contexts come one per cycle without a gap.
+
+    Cycle 0 is that of the first step, if the first context ends its packet. One that does not is
+    let go by the next one that has something to say, in the cycle in which it would have gone by
+    itself had it come right before.
+
+    Parameters
+    ----------
+    packets : of numbers of steps
+        Of each context of each packet.
+    gap : int, cycles
+        From one packet's last step to the next one's, at least.
+    """
+    at, end, waiting = 0, 0, 0
+    ends: list[int] = []
+    for steps in packets:
+        for k, count in enumerate(steps):
+            last = k == len(steps) - 1
+            if waiting and (count or last):
+                end, waiting = max(end, at - 1) + waiting, 0
+            if last and (count or not any(steps)):
+                end = max(end, at) + max(1, count)
+            elif count:
+                waiting = count
+            at += 1
+        end = max([end, *(last + 1 + gap for last in ends[-1:])])
+        ends.append(end - 1)
+    return ends
 
 
 def pairs_of(
