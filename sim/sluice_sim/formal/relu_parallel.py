@@ -2,27 +2,114 @@
 
 from typing import Any
 
-from amaranth import Cat, Const, Signal, Value
+from amaranth import Cat, Const, Module, Mux, Signal, Value
+from amaranth.lib import stream
 
+from sluice.stream import run_of
 from sluice_sim.formal.engine import Proof
 from sluice_sim.formal.monitors import Source, Token, add_rules, add_track
-from sluice_sim.formal.sparsity import cut
 
 __all__ = ["prove_relu_compress_parallel"]
 
 
 def prove_relu_compress_parallel(proof: Proof) -> None:
-    """Prove the stream rules, and what becomes of the beats that an engine gives.
+    """Prove the stream rules, and what is written of the beats that an engine gives.
 
-    These beats are any, and so is what engines say of their blocks: how they are counted and packed
-    is left to the bench, and to :func:`prove_compact`. A beat of bits is written once, in order,
-    with the place that its block has then, if the block has bits; every packet ends the writes of
-    elements and of bits once; and no other write is empty.
+    These are any that stand side by side, and so is what engines say of their blocks: how they are
+    counted and packed is left to the bench, and to :func:`prove_compact`. Every element is written
+    once, in its lane and in order, and every beat of bits that its block has; a packet ends the
+    writes of elements and of bits once; and no other write is empty.
     """
     dut: Any = proof.dut
-    for e, engine in enumerate(dut.engine):
-        Source(proof, dut.i[e], name=f"i_{e}")
-        (come,) = cut(proof, engine, f"engine_{e}")
-        if e == 0:
-            came = come
+    comes = [free_engine(proof, engine, f"engine_{e}") for e, engine in enumerate(dut.engine)]
     add_rules(proof, dut.counts, name="counts")
+    for e in range(dut.engines):
+        add_rules(proof, dut.o[e], name=f"o_{e}")
+        add_rules(proof, dut.bitmap[e], name=f"bitmap_{e}")
+    # All engines are the same.
+    came, o, bitmap = comes[0], dut.o[0], dut.bitmap[0]
+    beat, lanes = came.payload, dut.lanes
+    word, bits = beat.packed, beat.bits
+    passes, quiet = came.valid & came.ready, ~came.valid & o.ready & bitmap.ready
+    suppose_packed(proof, came, lanes)
+    proof.suppose(~came.valid | bits.last | bits.keep[0])
+
+    def ends(port: Any) -> Token:
+        return Token(port.valid & port.ready & port.payload.last, Const(0, 1))
+
+    for k in range(lanes):
+        comes_here = (~word.held[k] & (word.over | word.rest[k])) | (word.over & word.rest[k])
+        value = word.words.word_select(k, dut.width)
+        leaves = o.valid & o.ready & o.payload.keep[k]
+        add_track(
+            proof,
+            f"lane {k}",
+            [
+                Token(passes & comes_here, Cat(value, Const(1, 1))),
+                Token(passes & bits.last, Const(0, dut.width + 1)),
+            ],
+            [
+                Token(leaves, Cat(Value.cast(o.payload.data[k]), Const(1, 1))),
+                Token(ends(o).passes, Const(0, dut.width + 1)),
+            ],
+            capacity=8,
+            quiet=quiet,
+        )
+    none = Const(0, 2 * lanes + 1)
+    there, written = (Cat(Value.cast(p.data), p.keep, Const(1, 1)) for p in (bits, bitmap.payload))
+    writes = bitmap.valid & bitmap.ready & bitmap.payload.keep.any()
+    add_track(
+        proof,
+        "bits",
+        [Token(passes & ~beat.raw & bits.keep[0], there), Token(passes & bits.last, none)],
+        [Token(writes, written), Token(ends(bitmap).passes, none)],
+        capacity=4,
+        quiet=quiet,
+    )
+    for name, port in (("o", o), ("bitmap", bitmap)):
+        empty = port.valid & ~port.payload.last & ~port.payload.keep.any()
+        proof.forbid(f"a write of {name} is empty", empty)
+
+
+def suppose_packed(proof: Proof, came: Any, lanes: int) -> None:
+    """State that the beats of a block stand side by side, from any lane of the first one on."""
+    m, word = proof.module, came.payload.packed
+    start, first = Signal(range(lanes + 1)), Signal(init=1)
+    held, rest = (Signal(range(lanes + 1), name=n) for n in ("held_lanes", "rest_lanes"))
+    total = rest + Mux(word.over, lanes, 0)
+    m.d.comb += [
+        held.eq(sum((word.held[k] for k in range(1, lanes)), word.held[0])),
+        rest.eq(sum((word.rest[k] for k in range(1, lanes)), word.rest[0])),
+    ]
+    packed = [
+        word.held == run_of(held, lanes),
+        word.rest == run_of(rest, lanes),
+        Mux(first, held != lanes, held == start),
+        (total >= held) & (total <= held + lanes),
+        ~word.over | rest.any(),
+        word.emits == (word.over | word.last),
+        word.last | ~came.payload.bits.last,
+    ]
+    proof.suppose(~came.valid | Cat(packed).all())
+    with m.If(came.valid & came.ready):
+        m.d.sync += [start.eq(rest), first.eq(word.last)]
+
+
+def free_engine(proof: Proof, engine: Any, name: str) -> Any:
+    """Let an engine give any beats, and say anything; return the stream of these beats."""
+    m = Module()
+    come = stream.Signature(engine.o.payload.shape()).create()
+    Source(proof, come, name=f"{name}_o", well_formed=False)
+    m.d.comb += [
+        engine.o.valid.eq(come.valid),
+        engine.o.payload.eq(come.payload),
+        come.ready.eq(engine.o.ready),
+    ]
+    says = {"done": engine.done, "size": engine.size, "whole": engine.whole}
+    says |= {"between": engine.between, "begins": engine.begins}
+    says |= {"i_ready": engine.i.ready, "turn_ready": engine.turn.ready}
+    for port, value in says.items():
+        output = Value.cast(value)
+        m.d.comb += output.eq(proof.input(len(output), f"{name}_{port}"))
+    engine.elaborate = lambda platform: m
+    return come
