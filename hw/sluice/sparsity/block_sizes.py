@@ -49,6 +49,8 @@ class BlockSizes(wiring.Component):
         Cycles after the last beat of a block.
     o : Out(sizes_layout(beats=block // lanes, block=block))
         Its size.
+    whole : Out(1)
+        It has as many elements as a block can have.
 
     Attributes
     ----------
@@ -60,6 +62,7 @@ class BlockSizes(wiring.Component):
     bits: Any
     done: Signal
     o: Any
+    whole: Signal
     # One that is made only to be asked for its latency is no mistake.
     _MustUse__silence = True
 
@@ -75,6 +78,7 @@ class BlockSizes(wiring.Component):
                 "bits": In(Beat(FORMATS["bit"], lanes)),
                 "done": Out(1),
                 "o": Out(sizes_layout(beats=self.beats, block=block)),
+                "whole": Out(1),
             }
         )
 
@@ -114,6 +118,7 @@ class BlockSizes(wiring.Component):
             self.o.stored.eq(Mux(raw, elements_1, ones_1)),
             self.o.raw.eq(raw),
             self.o.empty.eq(elements_1 == 0),
+            self.whole.eq(elements_1[-1]),
             Cat(self.o.final, self.o.single, self.o.last).eq(known[2 * len(ones) :]),
             self.done.eq(delay(m, "ends", ends, 1, reset=True)),
         ]

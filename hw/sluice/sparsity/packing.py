@@ -29,20 +29,23 @@ def packed_layout(beat: Beat) -> data.StructLayout:
     return data.StructLayout({"words": beat.data_bits, "held": lanes, "rest": lanes, **flags})
 
 
-def add_packing(m: Module, flow: Any, words: list[Value], flags: Value, valid: Value) -> Value:
+def add_packing(
+    m: Module, flow: Any, words: list[Value], flags: Value, valid: Value, *, placed: bool = False
+) -> Value:
     """Bring the words that have a flag to their lanes; return the bits of :func:`packed_layout`.
 
     Parameters
     ----------
     flow : Flow
-        ``last`` is set. :func:`packing_steps` steps are ended.
+        ``last`` is set, and what :func:`add_places` wants if packets are ``placed``.
+        :func:`packing_steps` steps are ended.
     valid : 1 bit
         With the flags; those that are not valid do not count.
     """
     names = [f"word_{k}" for k in range(len(words))]
     for name, word in zip(names, words, strict=True):
         setattr(flow, name, word)
-    add_places(m, flow, flags, valid)
+    add_places(m, flow, flags, valid, placed=placed)
     gather(flow, names)
     flow.step()
     found = Cat(getattr(flow, name) for name in names)

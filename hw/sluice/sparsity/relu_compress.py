@@ -151,7 +151,9 @@ class ReluCompress(Block):
             known.i.payload.eq(engine.size),
             # A block only begins when the table takes its size.
             turn.valid.eq(known.o.valid & (~engine.between | table.i.ready)),
-            turn.payload.eq(known.o.payload),
+            turn.payload.raw.eq(known.o.payload.raw),
+            turn.payload.final.eq(known.o.payload.final),
+            turn.payload.single.eq(known.o.payload.single),
             known.o.ready.eq(turn.ready),
             table.i.valid.eq(engine.begins),
             table.i.payload.eq(known.o.payload),

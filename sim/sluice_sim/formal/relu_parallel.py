@@ -1,0 +1,12 @@
+"""What is proven of engines."""
+
+from typing import Any
+
+from sluice_sim.formal.engine import Proof
+from sluice_sim.formal.monitors import Source, add_rules
+
+__all__ = ["prove_relu_compress_parallel"]
+
+
+def prove_relu_compress_parallel(proof: Proof) -> None:
+    dut: Any = proof.dut
