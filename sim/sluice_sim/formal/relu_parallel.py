@@ -3,7 +3,6 @@
 from typing import Any
 
 from sluice_sim.formal.engine import Proof
-from sluice_sim.formal.monitors import Source, add_rules
 
 __all__ = ["prove_relu_compress_parallel"]
 
