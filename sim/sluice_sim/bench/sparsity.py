@@ -183,7 +183,10 @@ class ReluDecompressBench(Bench):
                 ("i", block.i_beat, [*before, *stored]),
             ):
                 config = skip if name == names[0] else None
-                sent[name] += packet(beat, [int(x) for x in row], config)
+                words = packet(beat, [int(x) for x in row], config)
+                # Counts come long before the bitmap with which their settings go there.
+                timed = kind == "rate" and name == names[0]
+                sent[name] += [Word(w.payload, skip) for w in words] if timed else words
             out["o"] += beats(block.i_beat, [int(x) for x in found])
             if block.derivative:
                 out["bits"] += beats(block.bits_beat, [int(x != 0) for x in found])
