@@ -7,7 +7,6 @@ from sluice.sparsity.magnitude import magnitude_bits
 from sluice.sparsity.mask_memory import MaskMemory
 from sluice.sparsity.prune import Prune
 from sluice.sparsity.relu_compress import ReluCompress
-from sluice.sparsity.relu_compress_parallel import ReluCompressParallel
 from sluice.sparsity.relu_decompress import ReluDecompress
 from sluice.sparsity.sparse_encoder import SparseEncoder
 from sluice.sparsity.sparse_matmul import SparseMatmul
@@ -22,7 +21,6 @@ __all__ = [
     "MaskMemory",
     "Prune",
     "ReluCompress",
-    "ReluCompressParallel",
     "ReluDecompress",
     "SparseEncoder",
     "SparseMatmul",
