@@ -76,7 +76,9 @@ def areas() -> list[str]:
         path = ROOT / f"boards/sluice_boards/results/{name}.json"
         kept = {(r["preset"], r["device"]): r for r in json.loads(path.read_text())}
         for lanes in SIZES:
-            found = kept["default" if lanes == LANES else str(lanes), "ecp5-85k"]
+            found = kept.get(("default" if lanes == LANES else str(lanes), "ecp5-85k"))
+            if found is None:
+                continue
             tables, registers = (net_area(found)[kind] / lanes for kind in (LUT4, REGISTERS))
             cells = [f"{tables:.0f}", f"{tables / math.log2(lanes):.0f}", f"{registers:.0f}"]
             lines.append(f"| {name} | {lanes} | {' | '.join(cells)} | {found['worst_mhz']} MHz |")

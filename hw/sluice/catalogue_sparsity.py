@@ -13,7 +13,7 @@ _SIZES: dict[str, dict[str, Any]] = {
     "8": {"lanes": 8},
     "32": {"lanes": 32},
 }
-_ALL_SIZES = (*DEFAULTS, *((size, "ecp5-85k") for size in ("4", "8", "32")))
+_ALL_SIZES = (*DEFAULTS, *((size, "ecp5-85k") for size in ("4", "8")))
 
 SPARSITY = (
     Entry(
@@ -25,7 +25,6 @@ SPARSITY = (
         proof="sluice_sim.formal.sparsity:prove_compact",
         golden="sluice_sim.golden.sparsity:compact",
         presets=_SIZES,
-        measured=_ALL_SIZES,
         cases=(
             {"element": "bit", "lanes": 2, "stages": 0},
             {"element": "int8", "lanes": 4, "stages": 3},
@@ -43,7 +42,6 @@ SPARSITY = (
         proof="sluice_sim.formal.sparsity:prove_expand",
         golden="sluice_sim.golden.sparsity:expand",
         presets=_SIZES,
-        measured=_ALL_SIZES,
         cases=(
             {"element": "bit", "lanes": 2, "stages": 0},
             {"element": "int8", "lanes": 4, "stages": 3},

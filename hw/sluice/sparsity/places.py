@@ -39,7 +39,7 @@ def add_places(m: Module, flow: Flow, flags: Value, valid: Value, *, placed: boo
     lanes = len(flags)
     add_prefix_sums(flow, flags)
     low = levels(lanes)
-    begun = Signal(range(lanes + 1))
+    begun = Signal(range(lanes + 1), name="start")
     start = Mux(flow.first, flow.offset, begun) if placed else begun
     arrives = delay(m, "arrives", valid, flow.latency, reset=True)
     total = (start + getattr(flow, f"sum_{lanes}"))[: low + 2]

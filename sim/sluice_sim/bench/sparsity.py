@@ -9,7 +9,7 @@ from sluice.block import Block
 from sluice.formats import Fixed, Float, Format
 from sluice.registers import pack_fields
 from sluice.sparsity import magnitude_bits
-from sluice_sim.bench.spec import Bench, Scenario, Word, beats, packet
+from sluice_sim.bench.spec import Bench, Scenario, Word, beats, packet, soiled
 from sluice_sim.golden.sparsity import (
     compact,
     expand,
@@ -92,6 +92,9 @@ class ExpandBench(Bench):
                 # The one behind is whole.
                 packets += [(np.ones(full, int), count), (np.ones(2, int), 2)]
             packets += [(np.zeros(full, int), 1), (np.ones(0, int), full), (np.ones(1, int), 1)]
+            for _ in range(40):
+                flags = rng.integers(0, 2, 5 * block.lanes)
+                packets.append((flags, int(rng.integers(0, flags.sum(), endpoint=True))))
             # All lanes have a flag, and one is kept.
             words = rng.integers(0, 1 << block.width, block.lanes, dtype=np.uint64).tolist()
             (full_beat,) = beats(block.flags_beat, [1] * block.lanes)
@@ -100,9 +103,9 @@ class ExpandBench(Bench):
             out += beats(block.i_beat, words[:1])
         for flags, count in packets:
             words = rng.integers(0, 1 << block.width, count, dtype=np.uint64)
-            rows = (("flags", block.flags_beat, flags), ("i", block.i_beat, words))
-            for name, beat, row in rows:
-                sent[name] += [Word(w) for w in beats(beat, row.tolist())]
+            sent["flags"] += [Word(w) for w in beats(block.flags_beat, flags.tolist())]
+            came = beats(block.i_beat, words.tolist())
+            sent["i"] += [Word(soiled(block.i_beat, w, rng)) for w in came]
             out += beats(block.i_beat, expand(words, flags).tolist())
         return Scenario(sent, {"o": out}, {"status": int(kind == "extremes")})
 
@@ -180,14 +183,18 @@ class ReluDecompressBench(Bench):
                 ("i", block.i_beat, [*before, *stored]),
             ):
                 config = skip if name == names[0] else None
-                sent[name] += packet(beat, [int(x) for x in row], config)
+                words = packet(beat, [int(x) for x in row], config)
+                # Counts come long before the bitmap with which their settings go there.
+                timed = kind == "rate" and name == names[0]
+                sent[name] += [Word(w.payload, skip) for w in words] if timed else words
             out["o"] += beats(block.i_beat, [int(x) for x in found])
             if block.derivative:
                 out["bits"] += beats(block.bits_beat, [int(x != 0) for x in found])
 
-        for words in tensors_of(kind, rng, block):
-            if kind == "rate":
-                words[::2] = 0
+        tensors = list(tensors_of(kind, rng, block))
+        if kind == "rate":
+            tensors = [np.where(np.arange(t.size) % 2, t, np.uint64(0)) for t in tensors] * 3
+        for words in tensors:
             stored, bits, counts = relu_compress(words, block=block.block, width=block.width)
             assert (relu_decompress(stored, bits, counts, block=block.block) == words).all()
             skip = 0 if kind == "rate" else int(rng.integers(0, block.lanes))

@@ -19,6 +19,7 @@ __all__ = [
     "pack",
     "packet",
     "random_packets",
+    "soiled",
 ]
 
 KINDS = ("random", "extremes", "rate")
@@ -65,6 +66,15 @@ def beats(beat: Beat, values: Sequence[int]) -> list[int]:
         pack(beat, values[k * beat.lanes : (k + 1) * beat.lanes], last=k == count - 1)
         for k in range(count)
     ]
+
+
+def soiled(beat: Beat, payload: int, rng: np.random.Generator) -> int:
+    """Return a payload with anything in the lanes that it does not keep."""
+    width = beat.element_width
+    for k in range(beat.lanes):
+        if not payload >> beat.data_bits + k & 1:
+            payload |= int(rng.integers(1 << width, dtype=np.uint64)) << k * width
+    return payload
 
 
 def packet(beat: Beat, values: Sequence[int], config: int | None = None) -> list[Word]:

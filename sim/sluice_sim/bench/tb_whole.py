@@ -20,6 +20,6 @@ async def waits_for_all(dut, whole):
     a, o = run.ports["a"].moved, run.ports["o"].moved
     if whole:
         assert o[0] - a[-1] >= run.block.latency, "a row came out before all had come"
-        assert [cycle - o[0] for cycle in o] == [end - ends[0] for end in ends]
+        assert [cycle - o[0] for cycle in o] == [end - ends[0] for end in ends.values()]
     else:
         assert o[0] < a[-1], "the first row waited for the last one"
