@@ -32,7 +32,7 @@ def prove_relu_compress_parallel(proof: Proof) -> None:
     word, bits = beat.packed, beat.bits
     passes, quiet = came.valid & came.ready, ~came.valid & o.ready & bitmap.ready
     suppose_packed(proof, came, lanes)
-    proof.suppose(~came.valid | bits.last | bits.keep[0])
+    proof.suppose(~came.valid | bits.last | bits.keep.any())
 
     def ends(port: Any) -> Token:
         return Token(port.valid & port.ready & port.payload.last, Const(0, 1))
@@ -61,7 +61,7 @@ def prove_relu_compress_parallel(proof: Proof) -> None:
     add_track(
         proof,
         "bits",
-        [Token(passes & ~beat.raw & bits.keep[0], there), Token(passes & bits.last, none)],
+        [Token(passes & ~beat.raw & bits.keep.any(), there), Token(passes & bits.last, none)],
         [Token(writes, written), Token(ends(bitmap).passes, none)],
         capacity=4,
         quiet=quiet,
