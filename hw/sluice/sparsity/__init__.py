@@ -9,6 +9,7 @@ from sluice.sparsity.prune import Prune
 from sluice.sparsity.relu_compress import ReluCompress
 from sluice.sparsity.relu_compress_parallel import ReluCompressParallel
 from sluice.sparsity.relu_decompress import ReluDecompress
+from sluice.sparsity.relu_decompress_parallel import ReluDecompressParallel
 from sluice.sparsity.sparse_encoder import SparseEncoder
 from sluice.sparsity.sparse_matmul import SparseMatmul
 from sluice.sparsity.sparse_times_dense import SparseTimesDense
@@ -24,6 +25,7 @@ __all__ = [
     "ReluCompress",
     "ReluCompressParallel",
     "ReluDecompress",
+    "ReluDecompressParallel",
     "SparseEncoder",
     "SparseMatmul",
     "SparseTimesDense",

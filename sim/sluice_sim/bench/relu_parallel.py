@@ -7,10 +7,16 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sluice_sim.bench.sparsity import tensors_of
-from sluice_sim.bench.spec import Bench, Scenario, Word, beats
-from sluice_sim.golden.relu_parallel import Write, deal, relu_compress_parallel
+from sluice_sim.bench.spec import Bench, Scenario, Word, beats, packet
+from sluice_sim.golden.relu_parallel import (
+    Write,
+    deal,
+    relu_compress_parallel,
+    relu_decompress_parallel,
+)
+from sluice_sim.golden.sparsity import relu_compress
 
-__all__ = ["ReluCompressParallelBench"]
+__all__ = ["ReluCompressParallelBench", "ReluDecompressParallelBench"]
 
 
 def many_tensors(kind: str, rng: np.random.Generator, block: Any) -> list[NDArray[np.uint64]]:
@@ -106,4 +112,79 @@ class ReluCompressParallelBench(Bench):
     def check_cycles(self, moved: Mapping[str, Sequence[int]]) -> None:
         for e in range(self.block.engines):
             cycles = moved[f"i__{e}"]
+            assert cycles[-1] - cycles[0] == len(cycles) - 1, f"engine {e} waits"
+
+
+class ReluDecompressParallelBench(Bench):
+    """Tensors as they were compressed, in memories with anything behind; and wrong tables."""
+
+    quiet = 200
+
+    def scenario(self, kind: str, rng: np.random.Generator) -> Scenario:
+        block = self.block
+        size, lanes = block.block, block.lanes
+        engines = range(block.engines)
+        # Beats of the first engine are timed, and settings go with the first stream.
+        names = [f"{n}__{e}" for n in ("i", "bitmap") for e in engines]
+        names = [*names, "counts"] if kind == "rate" else ["counts", *names]
+        sent: dict[str, list[Word]] = {name: [] for name in names}
+        out: dict[str, list[int]] = {f"o__{e}": [] for e in engines}
+        out |= {f"{n}__{e}": [] for n in ("at", "bits_at") for e in engines}
+
+        def add(stored: Any, bits: Any, counts: Any, tail: int) -> None:
+            elements, flags, parts = relu_decompress_parallel(
+                stored, bits, counts, block=size, engines=block.engines, tail=tail
+            )
+            config = tail if names[0] == "counts" else None
+            row = [int(x) for x in counts]
+            sent["counts"] += packet(block.counts_beat, row, config)
+            memories = (
+                ("i", "at", block.width, stored, elements),
+                ("bitmap", "bits_at", 1, bits, flags),
+            )
+            for name, at, width, words, runs in memories:
+                for e in engines:
+                    asked = [
+                        k
+                        for start, count in runs[e]
+                        for k in range(start // lanes, -(-(start + count) // lanes))
+                        if count
+                    ]
+                    out[f"{at}__{e}"] += asked
+                    sent[f"{name}__{e}"] += [
+                        Word(self.beat_of(words, k, width, rng)) for k in asked
+                    ]
+            for e in engines:
+                out[f"o__{e}"] += beats(block.i_beat, [int(x) for x in parts[e]])
+
+        for words in many_tensors(kind, rng, block):
+            stored, bits, counts = relu_compress(words, block=size, width=block.width)
+            add(stored, bits, counts, words.size % size)
+        wrong = kind == "extremes"
+        if wrong:
+            # More bits than elements, and fewer; as many as there are engines, and one block more.
+            ones, none = np.ones(size, int), np.zeros(0, int)
+            for length in (1, block.engines, block.engines + 1):
+                for count in (size - 1, 0, 1):
+                    many = [size] * (length - 1) + [count]
+                    add(np.ones(sum(many), np.uint64), np.tile(ones, length), many, 0)
+                few = np.zeros(length * size, int)
+                add(np.ones(length, np.uint64), few, [1] * length, 0)
+            add(np.ones(1, np.uint64), none, [1 << 15 | 1], 1)
+        return Scenario(sent, out, {"status": int(wrong)})
+
+    def beat_of(self, words: Any, k: int, width: int, rng: np.random.Generator) -> int:
+        """Return the beat ``k`` of a memory, with anything behind its contents."""
+        lanes = self.block.lanes
+        found = [int(w) for w in words[k * lanes : (k + 1) * lanes]]
+        found += rng.integers(0, 1 << width, lanes - len(found), dtype=np.uint64).tolist()
+        return sum(w << width * n for n, w in enumerate(found))
+
+    def latency_pairs(self, inputs: int, outputs: int) -> list[tuple[int, int]]:
+        """Return the first beat that comes, and the first that leaves."""
+        return [(0, 0)]
+
+    def check_cycles(self, moved: Mapping[str, Sequence[int]]) -> None:
+        for e in range(self.block.engines):
+            cycles = moved[f"o__{e}"]
             assert cycles[-1] - cycles[0] == len(cycles) - 1, f"engine {e} waits"

