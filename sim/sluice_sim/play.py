@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from amaranth import Value
 from numpy.typing import NDArray
 
 from sluice.array import Kind, Matmul, command_layout
@@ -222,4 +223,4 @@ def play_sparse(
 
 
 def _width(stream: StreamPort) -> int:
-    return len(stream.interface.payload.as_value())
+    return len(Value.cast(stream.interface.payload))

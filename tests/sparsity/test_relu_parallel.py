@@ -9,9 +9,13 @@ import pytest
 import scipy.sparse
 from numpy.typing import NDArray
 
-from sluice.sparsity import ReluCompressParallel
+from sluice.sparsity import ReluCompressParallel, ReluDecompressParallel
 from sluice.tensors import beats_of, rows_of
-from sluice_sim.golden.relu_parallel import deal, relu_compress_parallel
+from sluice_sim.golden.relu_parallel import (
+    deal,
+    relu_compress_parallel,
+    relu_decompress_parallel,
+)
 from sluice_sim.golden.sparsity import relu_compress
 from sluice_sim.play import Played, play
 
@@ -143,3 +147,71 @@ def test_starts_are_those_of_other_software():
                 row += 4
             left -= write.keep.bit_count()
     assert [starts[k] for k in range(64)] == matrix.indptr[:-1].tolist()
+
+
+def decompress(block: Any, stored: Any, bits: Any, counts: Any, tail: int) -> Played:
+    """Read a compressed tensor from memory, as the golden model says that engines do."""
+    elements, flags, parts = relu_decompress_parallel(
+        stored, bits, counts, block=block.block, engines=block.engines, tail=tail
+    )
+    inputs = {"counts": list(beats_of(np.asarray(counts, np.uint64), block.counts_beat))}
+    sizes: dict[str, int] = {}
+    lanes = block.lanes
+    for name, at, width, memory, runs in (
+        ("i", "at", block.width, stored, elements),
+        ("bitmap", "bits_at", 1, bits, flags),
+    ):
+        words = np.concatenate([memory, np.ones(2 * lanes, np.uint64)]).astype(np.uint64)
+        for e in range(block.engines):
+            asked = [
+                k
+                for start, count in runs[e]
+                if count
+                for k in range(start // lanes, -(-(start + count) // lanes))
+            ]
+            beats = [words[k * lanes : (k + 1) * lanes].tolist() for k in asked]
+            inputs[f"{name}__{e}"] = [
+                sum(w << width * n for n, w in enumerate(beat)) for beat in beats
+            ]
+            sizes[f"{at}__{e}"] = len(asked)
+    sizes |= {f"o__{e}": max(1, -(-part.size // lanes)) for e, part in enumerate(parts)}
+    return play(block, inputs, sizes, limit=3000, settings={"config": tail})
+
+
+@pytest.mark.parametrize("engines", [1, 2, 4])
+def test_what_was_compressed_comes_back(engines):
+    """From one block to memory, and from memory back, in parts that are dealt in turn."""
+    made = {"element": "uint8", "lanes": 4, "block": 16, "engines": engines, "stages": 4}
+    block, back = ReluCompressParallel(**made), ReluDecompressParallel(**made)
+    for length in (3, 16 * engines, 331):
+        steps = np.repeat(RNG.choice([0, 0.2, 0.5, 0.9, 1], 21), 16)[:length]
+        words = np.where(RNG.random(length) < steps, tensor(1, length, 8), np.uint64(0))
+        played = compress(block, words)
+        (counts,) = rows_of(played.words["counts"], block.counts_beat)
+        _, bits, _ = relu_compress(words, block=16, width=8)
+        size = int((counts & np.uint64((1 << 15) - 1)).sum())
+        played = decompress(
+            back,
+            memory_of(block, played, "o", size),
+            memory_of(block, played, "bitmap", bits.size),
+            counts,
+            length % 16,
+        )
+        for e, part in enumerate(deal(words, block=16, engines=engines)):
+            (got,) = rows_of(played.words[f"o__{e}"], back.i_beat)
+            assert (got == part).all(), (length, e)
+
+
+def test_rate_of_what_puts_zeros_back():
+    """A beat in every cycle on each output, and a cycle more for each block that begins in one."""
+    lanes, beats, engines, rounds = 8, 8, 4, 24
+    block = ReluDecompressParallel(lanes=lanes, block=beats * lanes, engines=engines, stages=8)
+    words = tensor(1, engines * rounds * beats * lanes)
+    for density, more in ((1, 0), (0.5, 1)):
+        words[RNG.random(words.size) >= density] = 0
+        played = decompress(block, *relu_compress(words, block=block.block, width=16), 0)
+        for e in range(engines):
+            cycles = played[f"o__{e}"]
+            assert len(cycles) == rounds * beats
+            assert cycles[-1] - cycles[0] <= rounds * (beats + more) - 1
+            assert more or (np.diff(cycles) == 1).all()

@@ -118,7 +118,7 @@ class ReluDecompressParallel(Block):
         self.stages: int
         if self.block < self.lanes:
             raise ValueError(f"block must be at least {self.lanes}, as many as lanes, not {block}")
-        self.beats = self.block // self.lanes
+        self.beats, self.ahead = self.block // self.lanes, _AHEAD
         self.engine = [
             ReluDecompress(
                 element=self.element, lanes=self.lanes, block=self.block, stages=self.stages
@@ -153,8 +153,8 @@ class ReluDecompressParallel(Block):
         self.turn = data.StructLayout(turn)
         self.readers = [
             (
-                ReluReader(beat=self.i_beat, most=most, ahead=_AHEAD),
-                ReluReader(beat=self.bits_beat, most=self.block, ahead=_AHEAD),
+                ReluReader(beat=self.i_beat, most=most, ahead=self.ahead),
+                ReluReader(beat=self.bits_beat, most=self.block, ahead=self.ahead),
             )
             for _ in self.engine
         ]
@@ -277,9 +277,9 @@ class ReluDecompressParallel(Block):
         m.d.comb += engine.bitmap.payload.data.eq(Value.cast(kept.data) & kept.keep)
         entries = Fifo(
             shape=data.StructLayout({"skip": self.lanes.bit_length() - 1, "entry": 17}),
-            depth=_AHEAD,
+            depth=self.ahead,
         )
-        ends = Fifo(shape=1, depth=2 * _AHEAD)
+        ends = Fifo(shape=1, depth=2 * self.ahead)
         m.submodules[f"entries_{e}"], m.submodules[f"ends_{e}"] = entries, ends
         block, come, o = fork.o[2].payload, engine.o, self.o[e]
         m.d.comb += [

@@ -1,9 +1,11 @@
 """What is proven of several engines that leave zeros out."""
 
+import itertools
 from typing import Any
 
 from amaranth import Cat, Const, Module, Mux, Signal, Value
 from amaranth.lib import stream
+from amaranth.lib.wiring import Out
 
 from sluice.stream import run_of
 from sluice_sim.formal.engine import Proof
@@ -21,7 +23,7 @@ def prove_relu_compress_parallel(proof: Proof) -> None:
     writes of elements and of bits once; and no other write is empty.
     """
     dut: Any = proof.dut
-    comes = [free_engine(proof, engine, f"engine_{e}") for e, engine in enumerate(dut.engine)]
+    comes = [free_part(proof, engine, f"engine_{e}") for e, engine in enumerate(dut.engine)]
     add_rules(proof, dut.counts, name="counts")
     for e in range(dut.engines):
         add_rules(proof, dut.o[e], name=f"o_{e}")
@@ -71,6 +73,49 @@ def prove_relu_compress_parallel(proof: Proof) -> None:
         proof.forbid(f"a write of {name} is empty", empty)
 
 
+def prove_relu_decompress_parallel(proof: Proof) -> None:
+    """Prove the stream rules, and that every engine is told which of its blocks is the last.
+
+    Rounds leave for the prefix sums as they came, and of a packet each engine has one block that
+    ends it, behind which there is none, or one in the first round that is not there. Prefix sums,
+    whose rules are those of their pipeline, and what puts zeros back give anything.
+    """
+    dut: Any = proof.dut
+    source = Source(proof, dut.counts, name="counts")
+    dut.ahead = 2
+    for reader in itertools.chain(*dut.readers):
+        reader.ahead = 2
+    proof.give_anything(dut.scan, "scan")
+    for e, engine in enumerate(dut.engine):
+        free_part(proof, engine, f"engine_{e}")
+        for name in ("o", "at", "bits_at"):
+            add_rules(proof, getattr(dut, name)[e], name=f"{name}_{e}")
+    row = dut.scan.i
+    goes, parts = row.valid & row.ready, row.payload.rest.parts
+    came = dut.counts.payload
+    entries = Cat(*(Cat(p.entry, p.there) for p in parts), row.payload.last)
+    given = [Cat(Value.cast(came.data[e]), came.keep[e]) for e in range(dut.engines)]
+    add_track(
+        proof,
+        "rounds",
+        [
+            Token(source.taken & ~came.last, Cat(*given, came.last)),
+            Token(source.taken & came.last, Cat(*given, came.last)),
+        ],
+        [Token(goes, entries)],
+        capacity=1,
+        quiet=~dut.counts.valid & row.ready,
+    )
+    for e, part in enumerate(parts):
+        ended = Signal(name=f"ended_{e}")
+        ends = part.takes & part.ends
+        with proof.module.If(goes):
+            proof.module.d.sync += ended.eq(~row.payload.last & (ended | ends))
+        proof.forbid(f"engine {e} has a block behind the last", goes & part.takes & ended)
+        proof.forbid(f"engine {e} has no end", goes & row.payload.last & ~(ended | ends))
+        proof.forbid(f"engine {e} misses a block", goes & part.there & ~part.takes)
+
+
 def suppose_packed(proof: Proof, came: Any, lanes: int) -> None:
     """State that the beats of a block stand side by side, from any lane of the first one on."""
     m, word = proof.module, came.payload.packed
@@ -95,25 +140,20 @@ def suppose_packed(proof: Proof, came: Any, lanes: int) -> None:
         m.d.sync += [start.eq(rest), first.eq(word.last)]
 
 
-def free_engine(proof: Proof, engine: Any, name: str) -> Any:
-    """Let an engine give any beats, and say anything; return the stream of these beats."""
+def free_part(proof: Proof, part: Any, name: str) -> Any:
+    """Let ``part`` give any beats on ``o``, and anything else; return the stream of these beats."""
     m = Module()
-    come = stream.Signature(engine.o.payload.shape()).create()
+    come = stream.Signature(part.o.payload.shape()).create()
     Source(proof, come, name=f"{name}_o", well_formed=False)
     m.d.comb += [
-        engine.o.valid.eq(come.valid),
-        engine.o.payload.eq(come.payload),
-        come.ready.eq(engine.o.ready),
+        part.o.valid.eq(come.valid),
+        part.o.payload.eq(come.payload),
+        come.ready.eq(part.o.ready),
     ]
-    says = {"done": engine.done, "size": engine.size, "whole": engine.whole}
-    says |= {"between": engine.between, "begins": engine.begins}
-    says |= {"i_ready": engine.i.ready, "turn_ready": engine.turn.ready}
-    for port, value in says.items():
-        output = Value.cast(value)
-        m.d.comb += output.eq(proof.input(len(output), f"{name}_{port}"))
-    engine.elaborate = lambda platform: m
+    for path, member, value in part.signature.flatten(part):
+        if member.flow is Out and path[0] != "o":
+            output = Value.cast(value)
+            given = proof.input(len(output), "_".join(map(str, (name, *path))))
+            m.d.comb += output.eq(given)
+    part.elaborate = lambda platform: m
     return come
-
-
-def prove_relu_decompress_parallel(proof: Proof) -> None:
-    """Prove the stream rules."""
