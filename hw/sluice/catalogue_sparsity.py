@@ -97,7 +97,7 @@ SPARSITY = (
         bench="sluice_sim.bench.relu_parallel:ReluCompressParallelBench",
         proof="sluice_sim.formal.relu_parallel:prove_relu_compress_parallel",
         golden="sluice_sim.golden.relu_parallel:relu_compress_parallel",
-        presets={"default": {}, "2": {"engines": 2}, "8": {"engines": 8}},
+        presets={"default": {}, "4": {"engines": 4}, "8": {"engines": 8}},
         cases=(
             {"element": "int4", "lanes": 2, "block": 2, "engines": 1, "stages": 0},
             {"element": "int4", "lanes": 2, "block": 2, "engines": 2, "stages": 3},
@@ -106,7 +106,7 @@ SPARSITY = (
         ),
         proofs=({"element": "int4", "lanes": 2, "block": 4, "engines": 2, "stages": 0},),
         mutants={"element": "int4", "lanes": 4, "block": 8, "engines": 2, "stages": 2},
-        measured=FPGA_ONLY,
+        measured=(*FPGA_ONLY, ("4", _PACKED)),
     ),
     Entry(
         "relu_decompress_parallel",
@@ -117,7 +117,7 @@ SPARSITY = (
         bench="sluice_sim.bench.relu_parallel:ReluDecompressParallelBench",
         proof="sluice_sim.formal.relu_parallel:prove_relu_decompress_parallel",
         golden="sluice_sim.golden.relu_parallel:relu_decompress_parallel",
-        presets={"default": {}, "2": {"engines": 2}, "8": {"engines": 8}},
+        presets={"default": {}, "4": {"engines": 4}, "8": {"engines": 8}},
         cases=(
             {"element": "int4", "lanes": 2, "block": 2, "engines": 1, "stages": 0},
             {"element": "int4", "lanes": 2, "block": 2, "engines": 2, "stages": 3},
@@ -126,7 +126,7 @@ SPARSITY = (
         ),
         proofs=({"element": "int4", "lanes": 2, "block": 4, "engines": 2, "stages": 0},),
         mutants={"element": "int4", "lanes": 4, "block": 8, "engines": 2, "stages": 2},
-        measured=FPGA_ONLY,
+        measured=(*FPGA_ONLY, ("4", _PACKED)),
     ),
     Entry(
         "prune",

@@ -107,7 +107,7 @@ class ReluDecompressParallel(Block):
         element: str = "bf16",
         lanes: int = 8,
         block: int = 256,
-        engines: int = 4,
+        engines: int = 2,
         stages: int = 16,
     ):
         self.check(element=element, lanes=lanes, block=block, engines=engines, stages=stages)

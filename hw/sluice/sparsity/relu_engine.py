@@ -170,6 +170,7 @@ class ReluEngine(wiring.Component):
         first, moves, ends = Signal(init=1), Signal(), Signal()
         m.d.comb += [
             go.valid.eq(self.turn.valid),
+            ends.eq(index == size.final),
             go.payload.raw.eq(size.raw),
             moves.eq(go.valid & go.ready),
             self.between.eq(first),
