@@ -76,12 +76,12 @@ def areas() -> list[str]:
         path = ROOT / f"boards/sluice_boards/results/{name}.json"
         kept = {(r["preset"], r["device"]): r for r in json.loads(path.read_text())}
         for lanes in SIZES:
-            found = kept.get(("default" if lanes == LANES else str(lanes), "ecp5-85k"))
-            if found is None:
-                continue
+            preset = "default" if lanes == LANES else str(lanes)
+            found = kept.get((preset, "ecp5-85k")) or kept[preset, "ecp5-85k-packed"]
             tables, registers = (net_area(found)[kind] / lanes for kind in (LUT4, REGISTERS))
             cells = [f"{tables:.0f}", f"{tables / math.log2(lanes):.0f}", f"{registers:.0f}"]
-            lines.append(f"| {name} | {lanes} | {' | '.join(cells)} | {found['worst_mhz']} MHz |")
+            speed = f"{found['worst_mhz']} MHz" if "worst_mhz" in found else "-"
+            lines.append(f"| {name} | {lanes} | {' | '.join(cells)} | {speed} |")
     return lines
 
 

@@ -13,7 +13,9 @@ _SIZES: dict[str, dict[str, Any]] = {
     "8": {"lanes": 8},
     "32": {"lanes": 32},
 }
-_ALL_SIZES = (*DEFAULTS, *((size, "ecp5-85k") for size in ("4", "8")))
+_PACKED = "ecp5-85k-packed"
+_SIZES_ROUTED = (*DEFAULTS, ("4", "ecp5-85k"), ("8", "ecp5-85k"), ("32", _PACKED))
+_SIZES_PACKED = (*DEFAULTS, *((size, _PACKED) for size in ("4", "8", "32")))
 
 SPARSITY = (
     Entry(
@@ -25,6 +27,7 @@ SPARSITY = (
         proof="sluice_sim.formal.sparsity:prove_compact",
         golden="sluice_sim.golden.sparsity:compact",
         presets=_SIZES,
+        measured=_SIZES_PACKED,
         cases=(
             {"element": "bit", "lanes": 2, "stages": 0},
             {"element": "int8", "lanes": 4, "stages": 3},
@@ -42,6 +45,7 @@ SPARSITY = (
         proof="sluice_sim.formal.sparsity:prove_expand",
         golden="sluice_sim.golden.sparsity:expand",
         presets=_SIZES,
+        measured=_SIZES_PACKED,
         cases=(
             {"element": "bit", "lanes": 2, "stages": 0},
             {"element": "int8", "lanes": 4, "stages": 3},
@@ -60,7 +64,7 @@ SPARSITY = (
         proof="sluice_sim.formal.sparsity:prove_relu_compress",
         golden="sluice_sim.golden.sparsity:relu_compress",
         presets=_SIZES,
-        measured=_ALL_SIZES,
+        measured=_SIZES_ROUTED,
         cases=(
             {"element": "int4", "lanes": 2, "block": 2, "stages": 0},
             {"element": "int8", "lanes": 4, "block": 32, "stages": 3},
@@ -79,7 +83,7 @@ SPARSITY = (
         proof="sluice_sim.formal.sparsity:prove_relu_decompress",
         golden="sluice_sim.golden.sparsity:relu_decompress",
         presets=_SIZES,
-        measured=_ALL_SIZES,
+        measured=_SIZES_ROUTED,
         cases=(
             {"element": "int4", "lanes": 2, "block": 2, "stages": 0, "derivative": True},
             {"element": "int8", "lanes": 4, "block": 32, "stages": 3},

@@ -229,6 +229,8 @@ def area_and_speed(measured: Mapping[str, Any]) -> tuple[str, str]:
     area = ", ".join(f"{name} {count}" for name, count in net.items() if count)
     if "ICESTORM_LC" in measured["area"]:
         area += f", with the harness ({measured['harness']['registers']} registers)"
+    if "worst_mhz" not in measured:
+        return area, "-"
     return area, f"{measured['worst_mhz']} ({', '.join(str(f) for f in measured['fmax_mhz'])})"
 
 

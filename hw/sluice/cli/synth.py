@@ -12,7 +12,9 @@ __all__ = ["synth"]
 
 def synth(
     block: Annotated[str, typer.Argument(help="A name from `sluice list`.")],
-    device: Annotated[str, typer.Option(help="ecp5-85k, ecp5-25k, up5k or asic.")] = "ecp5-85k",
+    device: Annotated[
+        str, typer.Option(help="ecp5-85k, ecp5-85k-packed for the area alone, ecp5-25k, up5k, asic.")
+    ] = "ecp5-85k",
     seeds: Annotated[int, typer.Option(help="Place and route so often; the worst counts.")] = 3,
     preset: Annotated[str, typer.Option(help="Parameters to start from.")] = "default",
     settings: Annotated[
@@ -56,4 +58,5 @@ def synth(
     if "harness" in result:
         cost = result["harness"]
         print(f"of which the harness: {cost['tables']} COMB, {cost['registers']} FF")
+    if "worst_mhz" in result:
         print(f"Fmax by seed: {result['fmax_mhz']} MHz; worst {result['worst_mhz']} MHz")

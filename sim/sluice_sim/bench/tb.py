@@ -3,6 +3,7 @@
 ``SLUICE_BLOCK`` names the block and ``SLUICE_PARAMETERS`` (JSON) how it was made.
 """
 
+import functools
 import json
 import os
 import random
@@ -14,39 +15,47 @@ from cocotb.triggers import ClockCycles, RisingEdge
 
 from sluice.catalogue import find_block, load
 from sluice.export import ports_of
-from sluice_sim.bench.ports import StreamPort, start_clock_and_reset
+from sluice_sim.bench.ports import StreamPort, attend, start_clock_and_reset
 from sluice_sim.bench.spec import Scenario
+
+
+@functools.cache
+def block_of() -> Any:
+    """Return the block that all tests of this run are about."""
+    entry = find_block(os.environ["SLUICE_BLOCK"])
+    return entry.cls(**json.loads(os.environ["SLUICE_PARAMETERS"]))
 
 
 class Run:
     """The design with a port object per stream."""
 
     def __init__(self, dut, *, active: float, seed_shift: int = 0):
-        entry = find_block(os.environ["SLUICE_BLOCK"])
         self.dut = dut
-        self.block: Any = entry.cls(**json.loads(os.environ["SLUICE_PARAMETERS"]))
-        self.bench = load(entry.bench)(self.block)
+        self.block = block_of()
+        self.bench = load(find_block(os.environ["SLUICE_BLOCK"]).bench)(self.block)
         self.rng = random.Random(cocotb.RANDOM_SEED + seed_shift)
         self.gen = np.random.default_rng(self.rng.getrandbits(32))
         self.active = active
         self.ports: dict[str, StreamPort] = {}
         self.config_width = 0
-        self.tasks: list = []
+        self.senders: list[Any] = []
 
     async def start(self, scenario: Scenario, *, watched: bool = True) -> None:
         """Drive every input low, reset, and watch every stream."""
         dut = self.dut
-        streams = [*scenario.inputs, *scenario.expected]
-        for name in streams:
-            self.ports[name] = StreamPort(dut, name, rng=self.rng, active=self.active)
+        for names, sends in ((scenario.inputs, True), (scenario.expected, False)):
+            for name in names:
+                self.ports[name] = StreamPort(
+                    dut, name, rng=self.rng, active=self.active, sends=sends
+                )
         for port in ports_of(self.block):
             if port.is_input and port.width:
                 getattr(dut, port.name).value = 0
             if port.is_input and port.name == "config":
                 self.config_width = port.width
         await start_clock_and_reset(dut)
-        for port in self.ports.values() if watched else ():
-            cocotb.start_soon(port.watch(dut.rst))
+        if watched:
+            cocotb.start_soon(attend(list(self.ports.values()), dut.rst))
 
     def settings(self, value: int | None) -> None:
         """Show the settings of a packet, or noise where no packet may look at them."""
@@ -56,28 +65,33 @@ class Run:
 
     def begin(self, scenario: Scenario) -> list[Any]:
         """Begin to receive and to send; return the tasks that send."""
-        self.tasks = [cocotb.start_soon(self.ports[name].receive()) for name in scenario.expected]
-        senders: list[Any] = []
+        for name in scenario.expected:
+            self.ports[name].receive()
+        self.senders = []
         for k, (name, words) in enumerate(scenario.inputs.items()):
             hook = (self.settings,) if k == 0 else ()
-            senders.append(cocotb.start_soon(self.ports[name].send(words, *hook)))
-        self.tasks += senders
-        return senders
+            self.senders.append(cocotb.start_soon(self.ports[name].send(words, *hook)))
+        return self.senders
 
     async def play(self, scenario: Scenario) -> dict[str, list[int]]:
         """Send everything, receive everything, and wait for what must not come."""
-        for task in self.tasks:
-            task.cancel()
-        for port in self.ports.values():
+        self.end()
+        ports = list(self.ports.values())
+        for port in ports:
             port.words.clear()
             port.moved.clear()
         senders = self.begin(scenario)
         quiet, moved = 0, -1
         while quiet < self.bench.quiet or not all(task.done() for task in senders):
             await RisingEdge(self.dut.clk)
-            before, moved = moved, sum(len(port.moved) for port in self.ports.values())
-            quiet = quiet + 1 if moved == before else 0
-            assert quiet < self.bench.patience, "a beat is offered, and none has moved for too long"
+            before, moved = moved, sum(len(port.moved) for port in ports)
+            if moved == before:
+                quiet += 1
+                assert quiet < self.bench.patience, (
+                    "a beat is offered, and none has moved for too long"
+                )
+                continue
+            quiet = 0
             for name, words in scenario.expected.items():
                 got = len(self.ports[name].words)
                 assert got <= len(words), f"{name}: more words than the {len(words)} expected"
@@ -89,10 +103,16 @@ class Run:
         await ClockCycles(self.dut.clk, cycles)
         await self.reset(scenario)
 
+    def end(self) -> None:
+        """Stop to send and receive."""
+        for task in self.senders:
+            task.cancel()
+        for port in self.ports.values():
+            port.stop()
+
     async def reset(self, scenario: Scenario) -> None:
         """Stop to send and receive, and reset."""
-        for task in self.tasks:
-            task.cancel()
+        self.end()
         # One cycle, in which the neighbours still offer what they did: they are reset at its end.
         self.dut.rst.value = 1
         await RisingEdge(self.dut.clk)

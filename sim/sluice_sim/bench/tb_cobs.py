@@ -9,7 +9,7 @@ import random
 import cocotb
 from cocotb.triggers import ClockCycles
 
-from sluice_sim.bench.ports import StreamPort, start_clock_and_reset
+from sluice_sim.bench.ports import StreamPort, attend, start_clock_and_reset
 from sluice_sim.bench.spec import Word
 from sluice_sim.golden.link import decode, encode
 
@@ -29,13 +29,13 @@ def contents(rng: random.Random) -> list[bytes]:
 async def run(dut, active: float, words: list[int]) -> list[int]:
     """Send ``words`` and return what comes."""
     rng = random.Random(cocotb.RANDOM_SEED)
-    i, o = (StreamPort(dut, name, rng=rng, active=active) for name in "io")
+    i = StreamPort(dut, "i", rng=rng, active=active, sends=True)
+    o = StreamPort(dut, "o", rng=rng, active=active)
     i.valid.value = o.ready.value = 0
     i.drive(0)
     await start_clock_and_reset(dut)
-    for port in (i, o):
-        cocotb.start_soon(port.watch(dut.rst))
-    cocotb.start_soon(o.receive())
+    cocotb.start_soon(attend((i, o), dut.rst))
+    o.receive()
     await i.send([Word(word) for word in words])
     before = -1
     while before != len(o.words):

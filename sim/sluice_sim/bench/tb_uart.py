@@ -11,7 +11,7 @@ import cocotb
 from cocotb.triggers import ClockCycles, FallingEdge, RisingEdge, Timer
 from cocotb.utils import get_sim_time
 
-from sluice_sim.bench.ports import StreamPort, start_clock_and_reset
+from sluice_sim.bench.ports import StreamPort, attend, start_clock_and_reset
 from sluice_sim.bench.spec import Word
 
 DIVISOR = int(os.environ.get("SLUICE_DIVISOR", "16"))
@@ -56,15 +56,15 @@ class Line:
 async def start(dut, *, active: float = 1.0) -> tuple[StreamPort, StreamPort]:
     """Reset, and take what comes; return the ports that send and receive."""
     rng = random.Random(cocotb.RANDOM_SEED)
-    i, o = (StreamPort(dut, name, rng=rng, active=active) for name in "io")
+    i = StreamPort(dut, "i", rng=rng, active=active, sends=True)
+    o = StreamPort(dut, "o", rng=rng, active=active)
     dut.rx.value = 1
     i.valid.value = o.ready.value = 0
     i.drive(0)
     await start_clock_and_reset(dut)
-    for port in (i, o):
-        cocotb.start_soon(port.watch(dut.rst))
+    cocotb.start_soon(attend((i, o), dut.rst))
     if active:
-        cocotb.start_soon(o.receive())
+        o.receive()
     # Away from the clock's edges.
     await Timer(3700, unit="ps")
     return i, o
@@ -114,7 +114,7 @@ async def keeps_what_waits(dut):
     for byte in (1, 2, 3):
         await line.put(byte)
     o.active = 1.0
-    cocotb.start_soon(o.receive())
+    o.receive()
     await ClockCycles(dut.clk, 4)
     await line.put(4)
     await ClockCycles(dut.clk, DIVISOR)
