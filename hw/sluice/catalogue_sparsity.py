@@ -109,7 +109,7 @@ SPARSITY = (
             {"element": "fp32", "lanes": 8, "block": 16, "engines": 4, "stages": 5},
         ),
         proofs=({"element": "int4", "lanes": 2, "block": 4, "engines": 2, "stages": 0},),
-        mutants={"element": "int4", "lanes": 4, "block": 8, "engines": 2, "stages": 2},
+        mutants={"element": "int4", "lanes": 2, "block": 4, "engines": 2, "stages": 1},
         measured=(*FPGA_ONLY, ("4", _PACKED)),
     ),
     Entry(
@@ -129,7 +129,7 @@ SPARSITY = (
             {"element": "fp32", "lanes": 8, "block": 16, "engines": 4, "stages": 5},
         ),
         proofs=({"element": "int4", "lanes": 2, "block": 4, "engines": 2, "stages": 0},),
-        mutants={"element": "int4", "lanes": 4, "block": 8, "engines": 2, "stages": 2},
+        mutants={"element": "int4", "lanes": 2, "block": 4, "engines": 2, "stages": 1},
         measured=(*FPGA_ONLY, ("4", _PACKED)),
     ),
     Entry(

@@ -17,7 +17,8 @@ __all__ = ["StreamPort", "attend", "start_clock_and_reset"]
 async def start_clock_and_reset(dut, *, cycles: int = 2) -> None:
     """Start a 10 ns clock and hold ``rst`` for ``cycles`` edges."""
     dut.rst.value = 1
-    cocotb.start_soon(Clock(dut.clk, 10, unit="ns", impl="gpi").start())
+    # Low first: this clock rises at once, and what else is driven now comes a little later.
+    Clock(dut.clk, 10, unit="ns", impl="gpi").start(start_high=False)
     for _ in range(cycles):
         await RisingEdge(dut.clk)
     dut.rst.value = 0
