@@ -13,7 +13,7 @@ from sluice_boards.measure import find_device, measure, tool_versions
 
 __all__ = ["DEVICE", "fingerprint", "keep_record", "load_records", "record"]
 
-DEVICE = "ecp5-85k"
+DEVICE, PACKED = "ecp5-85k", "ecp5-85k-packed"
 
 
 def fingerprint(part: Any) -> str:
@@ -26,13 +26,18 @@ def record(
 ) -> dict[str, Any]:
     """Measure ``part`` with so many seeds; ``comb`` and ``ff`` are without the harness.
 
-    Seeds of a record that is ``known`` of the same netlist and tools are not tried again.
+    Without seeds it is not placed, and has no speed. Seeds of a record that is ``known`` of the
+    same netlist and tools are not tried again.
     """
-    device = find_device(DEVICE)
+    device = find_device(DEVICE if seeds else PACKED)
     key = {"netlist": fingerprint(part), "amaranth": importlib.metadata.version("amaranth")}
     same = {**key, "tools": tool_versions(device)}
     if not known or same != {name: known[name] for name in same}:
         known = {"seeds": [], "fmax_mhz": []}
+    if not seeds:
+        found = measure(part, device)
+        area = net_area(found)
+        return {**key, **found, "comb": area[LUT4], "ff": area[REGISTERS]}
     todo = [seed for seed in range(1, seeds + 1) if seed not in known["seeds"]]
     if not todo:
         return known
