@@ -13,7 +13,7 @@ __all__ = ["synth"]
 def synth(
     block: Annotated[str, typer.Argument(help="A name from `sluice list`.")],
     device: Annotated[
-        str, typer.Option(help="ecp5-85k, ecp5-85k-packed for the area alone, ecp5-25k, up5k, asic.")
+        str, typer.Option(help="ecp5-85k, ecp5-85k-packed (area alone), ecp5-25k, up5k or asic.")
     ] = "ecp5-85k",
     seeds: Annotated[int, typer.Option(help="Place and route so often; the worst counts.")] = 3,
     preset: Annotated[str, typer.Option(help="Parameters to start from.")] = "default",

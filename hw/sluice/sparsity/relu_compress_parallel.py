@@ -12,13 +12,14 @@ from sluice.params import Choice, Int
 from sluice.sparsity.block_sizes import size_entry
 from sluice.sparsity.relu_compress import BLOCK, ELEMENTS
 from sluice.sparsity.relu_engine import ReluEngine
-from sluice.sparsity.relu_scan import ADDRESS, ReluScan
+from sluice.sparsity.relu_scan import ReluScan
 from sluice.sparsity.relu_writer import ReluWriter
 from sluice.stream import Beat, Fifo, SkidBuffer
 
-__all__ = ["ENGINES", "ReluCompressParallel"]
+__all__ = ["ADDRESS", "ENGINES", "ReluCompressParallel"]
 
 ENGINES = Int("engines", "blocks at a time, a power of two", 1, 8, power_of_two=True)
+ADDRESS = Int("address", "bits of an address, which counts beats", 7, 32, "bits")
 # An entry of the table that stands for no block: raw, of no element.
 _NONE = 1 << 15
 
@@ -36,17 +37,19 @@ class ReluCompressParallel(Block):
         As of :class:`ReluCompress`; lanes are those of one engine.
     engines : int, 1..8
         A power of two.
+    address : int, 7..32, bits
+        Of an address, which counts beats. A region has up to ``2**address`` beats.
 
     Members
     -------
     i : In(stream.Signature(Beat(element, lanes))).array(engines)
         To engine ``e``, as one packet, the blocks ``e``, ``e + engines``, ``e + 2 * engines``, ...
         of a tensor; an empty packet, if there is none of these.
-    o : Out(stream.Signature(StructLayout({"address": 32, **Beat(element, lanes)}))).array(engines)
+    o : Out(stream.Signature({"address": address, **Beat(element, lanes)})).array(engines)
         Writes of elements: the lanes that ``keep`` has set, of the beat ``address`` of the region.
         They are any run of lanes. ``last`` ends the tensor, on each stream; where the last block
         has no element, with a write of none.
-    bitmap : Out(stream.Signature(StructLayout({"address": 32, **Beat(bit, lanes)}))).array(engines)
+    bitmap : Out(stream.Signature({"address": address, **Beat(bit, lanes)})).array(engines)
         Writes of bits, to the other region.
     counts : Out(stream.Signature(Beat(uint16, engines)))
         Entries of the table as those of :class:`ReluCompress`: a beat for each round.
@@ -69,10 +72,10 @@ class ReluCompressParallel(Block):
     Notes
     -----
     ``i[e].ready`` and all outputs are registers. No two writes are for the same element, so that
-    they may be done in any order; those of one engine come in the order of addresses. Regions have
-    up to ``2**32`` beats. The bits of a block are for the beats from ``block // lanes`` times the
-    number of blocks before it that are not raw. Outputs that are not read hold up the others, as
-    soon as what lies between them is full. Reset drops what is on the way.
+    they may be done in any order; those of one engine come in the order of addresses. The bits of
+    a block are for the beats from ``block // lanes`` times the number of blocks before it that are
+    not raw. Outputs that are not read hold up the others, as soon as what lies between them is
+    full. Reset drops what is on the way.
 
     Method: US11362670 (counts per block, prefix sum of the counts, and a copy of all blocks at a
     time). Golden model: :func:`sluice_sim.golden.relu_parallel.relu_compress_parallel`.
@@ -97,6 +100,7 @@ class ReluCompressParallel(Block):
         BLOCK,
         ENGINES,
         Int("stages", "registers behind the memory", 0, 16, "cycles"),
+        ADDRESS,
     )
 
     def __init__(
@@ -107,15 +111,26 @@ class ReluCompressParallel(Block):
         block: int = 256,
         engines: int = 2,
         stages: int = 16,
+        address: int = 32,
     ):
-        self.check(element=element, lanes=lanes, block=block, engines=engines, stages=stages)
+        self.check(
+            element=element,
+            lanes=lanes,
+            block=block,
+            engines=engines,
+            stages=stages,
+            address=address,
+        )
         self.element: str
         self.lanes: int
         self.block: int
         self.engines: int
         self.stages: int
+        self.address: int
         if self.block < self.lanes:
             raise ValueError(f"block must be at least {self.lanes}, as many as lanes, not {block}")
+        if self.block // self.lanes >= 1 << self.address - 1:
+            raise ValueError(f"address must have bits for two blocks, not {self.address}")
         # Entries of the table, and of each engine what else it must know of its block.
         final = range(max(2, self.block // self.lanes))
         part = data.StructLayout({"takes": 1, "raw": 1, "final": final, "single": 1})
@@ -127,6 +142,7 @@ class ReluCompressParallel(Block):
             engines=self.engines,
             lanes=self.lanes,
             block=self.block,
+            address=self.address,
             rest=data.StructLayout(rest),
         )
         self.engine = [
@@ -141,7 +157,10 @@ class ReluCompressParallel(Block):
             for _ in range(self.engines)
         ]
         one = self.engine[0]
-        self.writer = [ReluWriter(engine=e, row_bits=self.scan.row_bits) for e in self.engine]
+        self.writer = [
+            ReluWriter(engine=e, address=self.address, row_bits=self.scan.row_bits)
+            for e in self.engine
+        ]
         self.width, self.beats = one.width, one.beats
         self.i_beat, self.bits_beat = one.i_beat, one.bits_beat
         self.counts_beat = Beat(FORMATS["uint16"], self.engines)
@@ -228,7 +247,7 @@ class ReluCompressParallel(Block):
         row, low = self.scan.o, self.lanes.bit_length() - 1
         m.submodules.table = table = SkidBuffer(shape=self.counts_beat)
         wiring.connect(m, table.o, wiring.flipped(self.counts))
-        place = {"address": ADDRESS, "row": self.scan.row_bits}
+        place = {"address": self.address, "row": self.scan.row_bits}
         shape = data.StructLayout(
             {"turn": self.engine[0].turn.payload.shape(), "place": data.StructLayout(place)}
         )

@@ -10,10 +10,10 @@ from sluice.block import Block
 from sluice.formats import FORMATS
 from sluice.params import Choice, Int
 from sluice.sparsity.relu_compress import BLOCK, ELEMENTS
-from sluice.sparsity.relu_compress_parallel import ENGINES
+from sluice.sparsity.relu_compress_parallel import ADDRESS, ENGINES
 from sluice.sparsity.relu_decompress import ReluDecompress
 from sluice.sparsity.relu_reader import ReluReader, describe_run, run_layout
-from sluice.sparsity.relu_scan import ADDRESS, ReluScan
+from sluice.sparsity.relu_scan import ReluScan
 from sluice.stream import Beat, Fifo, Fork, SkidBuffer, sample_settings
 
 __all__ = ["ReluDecompressParallel"]
@@ -30,7 +30,7 @@ class ReluDecompressParallel(Block):
 
     Parameters
     ----------
-    element, lanes, block, engines
+    element, lanes, block, engines, address
         As of the block that compressed it.
     stages : int, 0..16
         Registers in the datapath, as in :class:`ReluDecompress`.
@@ -39,9 +39,9 @@ class ReluDecompressParallel(Block):
     -------
     counts : In(stream.Signature(Beat(uint16, engines)))
         The table, a packet for a tensor.
-    at : Out(stream.Signature(32)).array(engines)
+    at : Out(stream.Signature(address)).array(engines)
         Beats of the region of elements that each engine wants.
-    bits_at : Out(stream.Signature(32)).array(engines)
+    bits_at : Out(stream.Signature(address)).array(engines)
         Beats of the region of bits.
     i : In(stream.Signature(ArrayLayout(element, lanes))).array(engines)
         What there is at each of ``at``, in order. Lanes that are of other blocks may be anything.
@@ -99,6 +99,7 @@ class ReluDecompressParallel(Block):
         BLOCK,
         ENGINES,
         Int("stages", "registers in the datapath", 0, 16, "cycles"),
+        ADDRESS,
     )
 
     def __init__(
@@ -109,15 +110,26 @@ class ReluDecompressParallel(Block):
         block: int = 256,
         engines: int = 2,
         stages: int = 16,
+        address: int = 32,
     ):
-        self.check(element=element, lanes=lanes, block=block, engines=engines, stages=stages)
+        self.check(
+            element=element,
+            lanes=lanes,
+            block=block,
+            engines=engines,
+            stages=stages,
+            address=address,
+        )
         self.element: str
         self.lanes: int
         self.block: int
         self.engines: int
         self.stages: int
+        self.address: int
         if self.block < self.lanes:
             raise ValueError(f"block must be at least {self.lanes}, as many as lanes, not {block}")
+        if self.block // self.lanes >= 1 << self.address - 1:
+            raise ValueError(f"address must have bits for two blocks, not {self.address}")
         self.beats, self.ahead = self.block // self.lanes, _AHEAD
         self.engine = [
             ReluDecompress(
@@ -137,14 +149,18 @@ class ReluDecompressParallel(Block):
             "tail": range(self.block),
         }
         self.scan = ReluScan(
-            engines=self.engines, lanes=self.lanes, block=self.block, rest=data.StructLayout(rest)
+            engines=self.engines,
+            lanes=self.lanes,
+            block=self.block,
+            address=self.address,
+            rest=data.StructLayout(rest),
         )
         self.latency = one.expand.elements.latency + SkidBuffer.latency
         # As many elements as the bits of an entry can tell, behind those to skip.
         most = 2 * self.block + self.lanes
         turn = {
-            "elements": run_layout(lanes=self.lanes, most=most),
-            "bits": run_layout(lanes=self.lanes, most=self.block),
+            "elements": run_layout(lanes=self.lanes, most=most, address=self.address),
+            "bits": run_layout(lanes=self.lanes, most=self.block, address=self.address),
             "skip": range(self.lanes),
             "entry": 16,
             "there": 1,
@@ -153,8 +169,10 @@ class ReluDecompressParallel(Block):
         self.turn = data.StructLayout(turn)
         self.readers = [
             (
-                ReluReader(beat=self.i_beat, most=most, ahead=self.ahead),
-                ReluReader(beat=self.bits_beat, most=self.block, ahead=self.ahead),
+                ReluReader(beat=self.i_beat, most=most, address=self.address, ahead=self.ahead),
+                ReluReader(
+                    beat=self.bits_beat, most=self.block, address=self.address, ahead=self.ahead
+                ),
             )
             for _ in self.engine
         ]
@@ -162,8 +180,8 @@ class ReluDecompressParallel(Block):
         super().__init__(
             {
                 "counts": In(stream.Signature(self.counts_beat)),
-                "at": Out(stream.Signature(ADDRESS)).array(self.engines),
-                "bits_at": Out(stream.Signature(ADDRESS)).array(self.engines),
+                "at": Out(stream.Signature(self.address)).array(self.engines),
+                "bits_at": Out(stream.Signature(self.address)).array(self.engines),
                 "i": In(words).array(self.engines),
                 "bitmap": In(bits).array(self.engines),
                 "o": Out(stream.Signature(self.i_beat)).array(self.engines),

@@ -6,20 +6,19 @@ from amaranth import Module, Mux, Signal, Value
 from amaranth.lib import data, stream, wiring
 from amaranth.lib.wiring import In, Out
 
-from sluice.sparsity.relu_scan import ADDRESS
 from sluice.stream import Beat, Fifo, Fork, SkidBuffer, run_of
 
 __all__ = ["ReluReader", "describe_run", "run_layout"]
 
 
-def run_layout(*, lanes: int, most: int) -> data.StructLayout:
+def run_layout(*, lanes: int, most: int, address: int) -> data.StructLayout:
     """Return the layout of a run of up to ``most`` elements, from the beginning of a beat on.
 
     ``final`` is the number of its last beat and ``keep`` which lanes of that count; it has ``some``
     elements, or none and no beat.
     """
     final = range(max(2, -(-most // lanes)))
-    return data.StructLayout({"address": ADDRESS, "final": final, "keep": lanes, "some": 1})
+    return data.StructLayout({"address": address, "final": final, "keep": lanes, "some": 1})
 
 
 def describe_run(run: Any, address: Value, total: Value, lanes: int) -> list[Any]:
@@ -43,14 +42,16 @@ class ReluReader(wiring.Component):
         Of the packets.
     most : int, elements
         In a run.
+    address : int, bits
+        Of an address, which counts beats.
     ahead : int, runs
         That may be asked for before the first of them has come.
 
     Members
     -------
-    run : In(stream.Signature(run_layout(lanes=beat.lanes, most=most)))
+    run : In(stream.Signature(run_layout(lanes=beat.lanes, most=most, address=address)))
         It is taken with its last address.
-    at : Out(stream.Signature(ADDRESS))
+    at : Out(stream.Signature(address))
     i : In(stream.Signature(ArrayLayout(element, lanes)))
         A beat for each address, in order.
     o : Out(stream.Signature(beat))
@@ -63,13 +64,13 @@ class ReluReader(wiring.Component):
     o: stream.Interface
     _MustUse__silence = True
 
-    def __init__(self, *, beat: Beat, most: int, ahead: int):
-        self.beat, self.ahead = beat, ahead
-        self.layout = run_layout(lanes=beat.lanes, most=most)
+    def __init__(self, *, beat: Beat, most: int, address: int, ahead: int):
+        self.beat, self.address, self.ahead = beat, address, ahead
+        self.layout = run_layout(lanes=beat.lanes, most=most, address=address)
         super().__init__(
             {
                 "run": In(stream.Signature(self.layout)),
-                "at": Out(stream.Signature(ADDRESS)),
+                "at": Out(stream.Signature(address)),
                 "i": In(stream.Signature(beat["data"].shape)),
                 "o": Out(stream.Signature(beat)),
             }
@@ -84,7 +85,7 @@ class ReluReader(wiring.Component):
         wiring.connect(m, wiring.flipped(self.run), fork.i)
         m.d.comb += [
             wanted.i.valid.eq(fork.o[1].valid),
-            wanted.i.payload.eq(Value.cast(fork.o[1].payload)[ADDRESS:]),
+            wanted.i.payload.eq(Value.cast(fork.o[1].payload)[self.address :]),
             fork.o[1].ready.eq(wanted.i.ready),
         ]
         self._ask(m, fork.o[0])
@@ -92,7 +93,7 @@ class ReluReader(wiring.Component):
         return m
 
     def _ask(self, m: Module, run: Any) -> None:
-        m.submodules.asks = asks = SkidBuffer(shape=ADDRESS)
+        m.submodules.asks = asks = SkidBuffer(shape=self.address)
         wiring.connect(m, asks.o, wiring.flipped(self.at))
         index = Signal.like(run.payload.final)
         ends = ~run.payload.some | (index == run.payload.final)

@@ -11,16 +11,13 @@ from sluice.delay import delay
 from sluice.sparsity.prefix_sum import add_sums_below, prefix_steps
 from sluice.stream import Beat, Pipeline
 
-__all__ = ["ADDRESS", "ReluScan", "write_layout"]
-
-# Bits of an address, which counts beats.
-ADDRESS = 32
+__all__ = ["ReluScan", "write_layout"]
 
 
-def write_layout(beat: Beat) -> data.StructLayout:
+def write_layout(beat: Beat, address: int) -> data.StructLayout:
     """Return the payload of writes: a beat, of which any lanes may be kept, and its address."""
     members = {name: field.shape for name, field in beat}
-    return data.StructLayout({"address": ADDRESS, **members})
+    return data.StructLayout({"address": address, **members})
 
 
 class ReluScan(wiring.Component):
@@ -30,6 +27,8 @@ class ReluScan(wiring.Component):
     ----------
     engines, lanes, block : int
         Powers of two.
+    address : int, bits
+        Of an address, which counts beats.
     rest : shape
         What goes along with a round.
 
@@ -40,7 +39,7 @@ class ReluScan(wiring.Component):
         ``last`` ends the tensor.
     o : Out(stream.Signature(StructLayout({"element", "row", "rest", "last"})))
         ``element`` is how many elements there are before each engine's block, modulo ``lanes``
-        times ``2**ADDRESS``, and ``row`` how many blocks with a bitmap, modulo ``2**ADDRESS`` over
+        times ``2**address``, and ``row`` how many blocks with a bitmap, modulo ``2**address`` over
         the beats of a block.
 
     Attributes
@@ -52,11 +51,11 @@ class ReluScan(wiring.Component):
     o: stream.Interface
     _MustUse__silence = True
 
-    def __init__(self, *, engines: int, lanes: int, block: int, rest: Any):
+    def __init__(self, *, engines: int, lanes: int, block: int, address: int, rest: Any):
         self.engines = engines
         beats = block // lanes
-        self.element_bits = ADDRESS + lanes.bit_length() - 1
-        self.row_bits = ADDRESS - (beats.bit_length() - 1)
+        self.element_bits = address + lanes.bit_length() - 1
+        self.row_bits = address - (beats.bit_length() - 1)
         given = {
             "stored": data.ArrayLayout(range(block + 1), engines),
             "bits": engines,

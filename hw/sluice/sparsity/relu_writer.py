@@ -8,7 +8,7 @@ from amaranth.lib.wiring import In, Out
 
 from sluice.delay import keep
 from sluice.sparsity.relu_engine import ReluEngine
-from sluice.sparsity.relu_scan import ADDRESS, write_layout
+from sluice.sparsity.relu_scan import write_layout
 from sluice.stream import SkidBuffer
 
 __all__ = ["ReluWriter"]
@@ -21,6 +21,8 @@ class ReluWriter(wiring.Component):
     ----------
     engine : ReluEngine
         Whose blocks are placed.
+    address : int, bits
+        Of an address, which counts beats.
     row_bits : int
         Of the number of a block among those with a bitmap.
 
@@ -45,16 +47,16 @@ class ReluWriter(wiring.Component):
     latency = SkidBuffer.latency
     _MustUse__silence = True
 
-    def __init__(self, *, engine: ReluEngine, row_bits: int):
+    def __init__(self, *, engine: ReluEngine, address: int, row_bits: int):
         self.i_beat, self.bits_beat = engine.i_beat, engine.bits_beat
-        self.beats = engine.beats
+        self.beats, self.address = engine.beats, address
         beat = engine.o.payload.shape()
-        come = data.StructLayout({"beat": beat, "address": ADDRESS, "row": row_bits})
+        come = data.StructLayout({"beat": beat, "address": address, "row": row_bits})
         super().__init__(
             {
                 "i": In(stream.Signature(come)),
-                "o": Out(stream.Signature(write_layout(self.i_beat))),
-                "bitmap": Out(stream.Signature(write_layout(self.bits_beat))),
+                "o": Out(stream.Signature(write_layout(self.i_beat, address))),
+                "bitmap": Out(stream.Signature(write_layout(self.bits_beat, address))),
             }
         )
 
@@ -88,10 +90,10 @@ class ReluWriter(wiring.Component):
         tail, spare, first = Signal(), Signal(), Signal(init=1)
         kept = [Signal(width, name=f"kept_{k}", reset_less=True) for k in range(lanes)]
         keeps, low = (Signal(lanes, name=n, reset_less=True) for n in ("keeps", "low"))
-        at, tail_ends = Signal(ADDRESS, reset_less=True), Signal(reset_less=True)
+        at, tail_ends = Signal(self.address, reset_less=True), Signal(reset_less=True)
 
         # Of the first beat that a block reaches, the lanes below its first element are others'.
-        address, below = Signal(ADDRESS), Signal(lanes)
+        address, below = Signal(self.address), Signal(lanes)
         moves, writes, ends = Signal(), Signal(), Signal()
         m.d.comb += [
             come.ready.eq(go & ~(tail & spare)),

@@ -4,7 +4,6 @@ import itertools
 import random
 from collections.abc import Callable, Iterable, Sequence
 
-import cocotb
 from cocotb.clock import Clock
 from cocotb.handle import LogicObject
 from cocotb.triggers import RisingEdge

@@ -34,6 +34,10 @@ def many_tensors(kind: str, rng: np.random.Generator, block: Any) -> list[NDArra
             density = np.repeat(rng.choice([0, 0.5, 0.9, 0.97, 1], blocks), block.block)[:length]
             full = rng.integers(1, 1 << block.width, length, dtype=np.uint64)
             found.append(np.where(rng.random(length) < density, full, np.uint64(0)))
+        if block.address <= 8:
+            # To the end of either region: no element is a zero, and each block has some.
+            full = rng.integers(1, 1 << block.width, block.lanes << block.address, dtype=np.uint64)
+            found += [full, np.where(np.arange(full.size) % 2, full, np.uint64(0))]
     return found
 
 
@@ -84,13 +88,13 @@ class ReluCompressParallelBench(Bench):
 
     def pack_writes(self, writes: Sequence[Write], width: int) -> list[int]:
         """Return payloads of one engine's writes for one tensor."""
-        lanes = self.block.lanes
+        lanes, at = self.block.lanes, self.block.address
         found: list[int] = []
         for k, (beat, lane, words) in enumerate(writes):
             data = sum(int(w) << width * (lane + n) for n, w in enumerate(words.tolist()))
             keep = ((1 << words.size) - 1) << lane
-            word = beat | data << 32 | keep << 32 + width * lanes
-            found.append(word | (k == len(writes) - 1) << 32 + (width + 1) * lanes)
+            word = beat | data << at | keep << at + width * lanes
+            found.append(word | (k == len(writes) - 1) << at + (width + 1) * lanes)
         return found
 
     def defined(self, name: str, word: int) -> int:
@@ -98,12 +102,13 @@ class ReluCompressParallelBench(Bench):
             return super().defined(name, word)
         lanes = self.block.lanes
         width = self.block.width if name.startswith("o") else 1
-        keep = word >> 32 + width * lanes
+        at = self.block.address
+        keep = word >> at + width * lanes
         for k in range(lanes):
             if not keep >> k & 1:
-                word &= ~(((1 << width) - 1) << 32 + width * k)
+                word &= ~(((1 << width) - 1) << at + width * k)
         # A write of nothing has no address.
-        return word if keep & (1 << lanes) - 1 else word >> 32 << 32
+        return word if keep & (1 << lanes) - 1 else word >> at << at
 
     def latency_pairs(self, inputs: int, outputs: int) -> list[tuple[int, int]]:
         """Return the last beat of the first block, and the first write."""
