@@ -1,6 +1,6 @@
 """Benches of what leaves zeros out, and puts them back, by several engines."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -45,15 +45,52 @@ class ReluCompressParallelBench(Bench):
     """Tensors of all densities, dealt to engines; and some packets that are no tensor's."""
 
     quiet = 200
+    modules = ("sluice_sim.bench.tb_inputs", "sluice_sim.bench.tb_mistakes")
 
     def scenario(self, kind: str, rng: np.random.Generator) -> Scenario:
+        block = self.block
+        tensors = [
+            deal(words, block=block.block, engines=block.engines)
+            for words in many_tensors(kind, rng, block)
+        ]
+        if kind == "extremes":
+            tensors += self.wrong_parts(rng)
+        return self.scenario_of(tensors)
+
+    def mistakes(self, rng: np.random.Generator) -> Iterable[Scenario]:
+        return (self.scenario_of([parts]) for parts in self.wrong_parts(rng))
+
+    def wrong_parts(self, rng: np.random.Generator) -> list[list[NDArray[np.uint64]]]:
+        """Return parts of which most are no tensor's.
+
+        One is longer than others before it, or has a short block that is not the last.
+        """
+        block = self.block
+        size, engines = block.block, block.engines
+        found: list[list[NDArray[np.uint64]]] = []
+        for lengths in ((0, size), (size, 2 * size), (size - 1, size), (size, 1), (3 * size, 1)):
+            for turn in range(2):
+                turned = [*lengths, *(0 for _ in range(engines))][:engines]
+                turned = turned[turn:] + turned[:turn]
+                density = rng.choice([0.3, 0.9, 1])
+                full = [rng.integers(1, 1 << block.width, n, dtype=np.uint64) for n in turned]
+                found.append(
+                    [np.where(rng.random(p.size) < density, p, np.uint64(0)) for p in full]
+                )
+        return found
+
+    def scenario_of(self, tensors: Iterable[Sequence[NDArray[np.uint64]]]) -> Scenario:
+        """Return a scenario of tensors in parts, and whether one is not dealt in turn."""
         block = self.block
         engines = range(block.engines)
         sent: dict[str, list[Word]] = {f"i__{e}": [] for e in engines}
         out: dict[str, list[int]] = {f"{n}__{e}": [] for n in ("o", "bitmap") for e in engines}
         out["counts"] = []
-
-        def add(parts: Sequence[NDArray[np.uint64]]) -> None:
+        wrong = False
+        for parts in tensors:
+            whole = np.zeros(sum(part.size for part in parts), np.uint64)
+            right = deal(whole, block=block.block, engines=block.engines)
+            wrong |= [part.size for part in parts] != [part.size for part in right]
             for e in engines:
                 sent[f"i__{e}"] += [Word(w) for w in beats(block.i_beat, parts[e].tolist())]
             elements, bits, counts = relu_compress_parallel(
@@ -62,28 +99,7 @@ class ReluCompressParallelBench(Bench):
             for name, width, found in (("o", block.width, elements), ("bitmap", 1, bits)):
                 for e in engines:
                     out[f"{name}__{e}"] += self.pack_writes(found[e], width)
-            rows = beats(block.counts_beat, counts.tolist())
-            out["counts"] += rows
-
-        for words in many_tensors(kind, rng, block):
-            add(deal(words, block=block.block, engines=block.engines))
-        wrong = kind == "extremes" and block.engines > 1
-        if wrong:
-            # A part is longer than others before it, or has a short block that is not the last.
-            size = block.block
-            for lengths in (
-                (0, size),
-                (size, 2 * size),
-                (size - 1, size),
-                (size, 1),
-                (3 * size, 1),
-            ):
-                for turn in (0, 1):
-                    turned = [*lengths, *(0 for _ in engines)][: block.engines]
-                    turned = turned[turn:] + turned[:turn]
-                    density = rng.choice([0.3, 0.9, 1])
-                    full = [rng.integers(1, 1 << block.width, n, dtype=np.uint64) for n in turned]
-                    add([np.where(rng.random(p.size) < density, p, np.uint64(0)) for p in full])
+            out["counts"] += beats(block.counts_beat, counts.tolist())
         return Scenario(sent, out, {"status": int(wrong)})
 
     def pack_writes(self, writes: Sequence[Write], width: int) -> list[int]:
@@ -124,6 +140,7 @@ class ReluDecompressParallelBench(Bench):
     """Tensors as they were compressed, in memories with anything behind; and wrong tables."""
 
     quiet = 200
+    modules = ("sluice_sim.bench.tb_inputs",)
 
     def scenario(self, kind: str, rng: np.random.Generator) -> Scenario:
         block = self.block

@@ -47,7 +47,7 @@ def sparse_words(
 class SparseMatmulBench(Bench):
     """Products one after the other, of all densities."""
 
-    modules = ("sluice_sim.bench.tb_pairs", "sluice_sim.bench.tb_whole")
+    modules = tuple(f"sluice_sim.bench.tb_{part}" for part in ("pairs", "whole", "inputs"))
     # Tests ask for the same again and again.
     products: ClassVar[dict[Any, Words]] = {}
 

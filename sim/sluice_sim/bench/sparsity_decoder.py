@@ -22,7 +22,7 @@ def random_bits(rng: np.random.Generator, length: int, context: int) -> np.ndarr
 class SparsityDecoderBench(Bench):
     """Packets of bit vectors, of every length and density."""
 
-    modules = ("sluice_sim.bench.tb_pairs",)
+    modules = ("sluice_sim.bench.tb_pairs", "sluice_sim.bench.tb_inputs")
     # Of packets whose cycles are counted.
     rounds = 4
 

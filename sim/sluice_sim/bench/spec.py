@@ -150,6 +150,10 @@ class Bench:
         """Yield (input transfer, output transfer it completes) of the ``rate`` scenario."""
         return zip(range(inputs), range(outputs), strict=True)
 
+    def mistakes(self, rng: np.random.Generator) -> Iterable[Scenario]:
+        """Yield scenarios of which each has one mistake, or none."""
+        return ()
+
     def check_cycles(self, moved: Mapping[str, Sequence[int]]) -> None:
         """Fail unless the beats of the ``rate`` scenario moved when the block promises they do.
 
