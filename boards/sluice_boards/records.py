@@ -32,21 +32,19 @@ def record(
     device = find_device(DEVICE if seeds else PACKED)
     key = {"netlist": fingerprint(part), "amaranth": importlib.metadata.version("amaranth")}
     same = {**key, "tools": tool_versions(device)}
-    if not known or same != {name: known[name] for name in same}:
-        known = {"seeds": [], "fmax_mhz": []}
-    if not seeds:
-        found = measure(part, device)
-        area = net_area(found)
-        return {**key, **found, "comb": area[LUT4], "ff": area[REGISTERS]}
-    todo = [seed for seed in range(1, seeds + 1) if seed not in known["seeds"]]
-    if not todo:
+    if known and same != {name: known[name] for name in same}:
+        known = None
+    tried = dict(zip(known["seeds"], known["fmax_mhz"], strict=True)) if known and seeds else {}
+    todo = [seed for seed in range(1, seeds + 1) if seed not in tried]
+    if known and not todo:
         return known
     found = measure(part, device, seeds=todo, pins=pins)
-    speeds = dict(zip(known["seeds"] + todo, known["fmax_mhz"] + found["fmax_mhz"], strict=True))
-    found |= {"seeds": list(speeds), "fmax_mhz": list(speeds.values())}
+    if seeds:
+        speeds = tried | dict(zip(todo, found["fmax_mhz"], strict=True))
+        found |= {"seeds": list(speeds), "fmax_mhz": list(speeds.values())}
+        found |= {"worst_mhz": min(speeds.values())}
     area = net_area(found)
-    found |= {"worst_mhz": min(found["fmax_mhz"]), "comb": area[LUT4], "ff": area[REGISTERS]}
-    return {**key, **found}
+    return {**key, **found, "comb": area[LUT4], "ff": area[REGISTERS]}
 
 
 def load_records(path: Path) -> dict[str, Any]:

@@ -13,14 +13,11 @@ _SIZES: dict[str, dict[str, Any]] = {
     "8": {"lanes": 8},
     "32": {"lanes": 32},
 }
-# An address has no bit that no tensor of the bench reaches.
-_SHORT = {"element": "int4", "lanes": 2, "block": 4, "engines": 2, "stages": 1, "address": 7}
 _PACKED = "ecp5-85k-packed"
 _SIZES_ROUTED = (*DEFAULTS, ("4", "ecp5-85k"), ("8", "ecp5-85k"), ("32", _PACKED))
 _SIZES_PACKED = (*DEFAULTS, *((size, _PACKED) for size in ("4", "8", "32")))
 # An address has no bit that no tensor of the bench reaches.
 _SHORT = {"element": "int4", "lanes": 2, "block": 4, "engines": 2, "stages": 1, "address": 7}
-
 
 SPARSITY = (
     Entry(

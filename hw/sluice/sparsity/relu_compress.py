@@ -15,13 +15,19 @@ from sluice.sparsity.packing import packed_layout, put_together
 from sluice.sparsity.relu_engine import ReluEngine
 from sluice.stream import Beat, Fifo, SkidBuffer
 
-__all__ = ["BLOCK", "ELEMENTS", "ReluCompress"]
+__all__ = ["BLOCK", "ELEMENTS", "ReluCompress", "check_block"]
 
 # Of one bit a bitmap would be all there is to compress.
 ELEMENTS = tuple(name for name in FORMATS if name != "bit")
 BLOCK = Int(
     "block", "elements per block, a power of two of whole beats", 2, 8192, power_of_two=True
 )
+
+
+def check_block(block: int, *, lanes: int) -> None:
+    """Raise ValueError if a block has fewer elements than a beat."""
+    if block < lanes:
+        raise ValueError(f"block must be at least {lanes}, as many as lanes, not {block}")
 
 
 class ReluCompress(Block):
@@ -101,8 +107,7 @@ class ReluCompress(Block):
         self.lanes: int
         self.block: int
         self.stages: int
-        if self.block < self.lanes:
-            raise ValueError(f"block must be at least {self.lanes}, as many as lanes, not {block}")
+        check_block(self.block, lanes=self.lanes)
         self.engine = ReluEngine(
             element=self.element, lanes=self.lanes, block=self.block, stages=self.stages
         )

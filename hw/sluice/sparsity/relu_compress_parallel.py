@@ -10,18 +10,25 @@ from sluice.block import Block
 from sluice.formats import FORMATS
 from sluice.params import Choice, Int
 from sluice.sparsity.block_sizes import size_entry
-from sluice.sparsity.relu_compress import BLOCK, ELEMENTS
+from sluice.sparsity.relu_compress import BLOCK, ELEMENTS, check_block
 from sluice.sparsity.relu_engine import ReluEngine
 from sluice.sparsity.relu_scan import ReluScan
 from sluice.sparsity.relu_writer import ReluWriter
 from sluice.stream import Beat, Fifo, SkidBuffer
 
-__all__ = ["ADDRESS", "ENGINES", "ReluCompressParallel"]
+__all__ = ["ADDRESS", "ENGINES", "ReluCompressParallel", "check_address"]
 
 ENGINES = Int("engines", "blocks at a time, a power of two", 1, 8, power_of_two=True)
 ADDRESS = Int("address", "bits of an address, which counts beats", 7, 32, "bits")
 # An entry of the table that stands for no block: raw, of no element.
 _NONE = 1 << 15
+
+
+def check_address(address: int, *, beats: int) -> None:
+    """Raise ValueError if a region has fewer places than two blocks of so many beats, and more."""
+    least = beats.bit_length() + 1
+    if address < least:
+        raise ValueError(f"address must be at least {least}, for blocks of {beats} beats")
 
 
 class ReluCompressParallel(Block):
@@ -127,10 +134,8 @@ class ReluCompressParallel(Block):
         self.engines: int
         self.stages: int
         self.address: int
-        if self.block < self.lanes:
-            raise ValueError(f"block must be at least {self.lanes}, as many as lanes, not {block}")
-        if self.block // self.lanes >= 1 << self.address - 1:
-            raise ValueError(f"address must have bits for two blocks, not {self.address}")
+        check_block(self.block, lanes=self.lanes)
+        check_address(self.address, beats=self.block // self.lanes)
         # Entries of the table, and of each engine what else it must know of its block.
         final = range(max(2, self.block // self.lanes))
         part = data.StructLayout({"takes": 1, "raw": 1, "final": final, "single": 1})

@@ -11,7 +11,7 @@ from sluice.formats import FORMATS, find_format
 from sluice.params import Choice, Flag, Int
 from sluice.sparsity.bitmaps import show_bits
 from sluice.sparsity.expand import Expand
-from sluice.sparsity.relu_compress import BLOCK, ELEMENTS
+from sluice.sparsity.relu_compress import BLOCK, ELEMENTS, check_block
 from sluice.stream import Beat, SkidBuffer, run_of, sample_settings
 
 __all__ = ["ReluDecompress"]
@@ -105,8 +105,7 @@ class ReluDecompress(Block):
         self.block: int
         self.stages: int
         self.derivative: bool
-        if self.block < self.lanes:
-            raise ValueError(f"block must be at least {self.lanes}, as many as lanes, not {block}")
+        check_block(self.block, lanes=self.lanes)
         number = find_format(self.element)
         self.width = number.width
         self.i_beat, self.bits_beat = Beat(number, self.lanes), Beat(FORMATS["bit"], self.lanes)

@@ -9,8 +9,8 @@ from amaranth.lib.wiring import In, Out
 from sluice.block import Block
 from sluice.formats import FORMATS
 from sluice.params import Choice, Int
-from sluice.sparsity.relu_compress import BLOCK, ELEMENTS
-from sluice.sparsity.relu_compress_parallel import ADDRESS, ENGINES
+from sluice.sparsity.relu_compress import BLOCK, ELEMENTS, check_block
+from sluice.sparsity.relu_compress_parallel import ADDRESS, ENGINES, check_address
 from sluice.sparsity.relu_decompress import ReluDecompress
 from sluice.sparsity.relu_reader import ReluReader, describe_run, run_layout
 from sluice.sparsity.relu_scan import ReluScan
@@ -126,10 +126,8 @@ class ReluDecompressParallel(Block):
         self.engines: int
         self.stages: int
         self.address: int
-        if self.block < self.lanes:
-            raise ValueError(f"block must be at least {self.lanes}, as many as lanes, not {block}")
-        if self.block // self.lanes >= 1 << self.address - 1:
-            raise ValueError(f"address must have bits for two blocks, not {self.address}")
+        check_block(self.block, lanes=self.lanes)
+        check_address(self.address, beats=self.block // self.lanes)
         self.beats, self.ahead = self.block // self.lanes, _AHEAD
         self.engine = [
             ReluDecompress(
