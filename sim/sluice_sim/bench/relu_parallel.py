@@ -18,6 +18,9 @@ from sluice_sim.golden.sparsity import relu_compress
 
 __all__ = ["ReluCompressParallelBench", "ReluDecompressParallelBench"]
 
+# Elements, bits, the table, and the tensor's elements modulo those of a block.
+Compressed = tuple[Any, Any, Any, int]
+
 
 def many_tensors(kind: str, rng: np.random.Generator, block: Any) -> list[NDArray[np.uint64]]:
     """Return tensors for one engine and more: those of one, and some that give each blocks."""
@@ -140,48 +143,15 @@ class ReluDecompressParallelBench(Bench):
     """Tensors as they were compressed, in memories with anything behind; and wrong tables."""
 
     quiet = 200
-    modules = ("sluice_sim.bench.tb_inputs",)
+    modules = ("sluice_sim.bench.tb_inputs", "sluice_sim.bench.tb_asks")
 
     def scenario(self, kind: str, rng: np.random.Generator) -> Scenario:
         block = self.block
-        size, lanes = block.block, block.lanes
-        engines = range(block.engines)
-        # Beats of the first engine are timed, and settings go with the first stream.
-        names = [f"{n}__{e}" for n in ("i", "bitmap") for e in engines]
-        names = [*names, "counts"] if kind == "rate" else ["counts", *names]
-        sent: dict[str, list[Word]] = {name: [] for name in names}
-        out: dict[str, list[int]] = {f"o__{e}": [] for e in engines}
-        out |= {f"{n}__{e}": [] for n in ("at", "bits_at") for e in engines}
-
-        def add(stored: Any, bits: Any, counts: Any, tail: int) -> None:
-            elements, flags, parts = relu_decompress_parallel(
-                stored, bits, counts, block=size, engines=block.engines, tail=tail
-            )
-            config = tail if names[0] == "counts" else None
-            row = [int(x) for x in counts]
-            sent["counts"] += packet(block.counts_beat, row, config)
-            memories = (
-                ("i", "at", block.width, stored, elements),
-                ("bitmap", "bits_at", 1, bits, flags),
-            )
-            for name, at, width, words, runs in memories:
-                for e in engines:
-                    asked = [
-                        k
-                        for start, count in runs[e]
-                        for k in range(start // lanes, -(-(start + count) // lanes))
-                        if count
-                    ]
-                    out[f"{at}__{e}"] += asked
-                    sent[f"{name}__{e}"] += [
-                        Word(self.beat_of(words, k, width, rng)) for k in asked
-                    ]
-            for e in engines:
-                out[f"o__{e}"] += beats(block.i_beat, [int(x) for x in parts[e]])
-
+        size = block.block
+        tensors: list[Compressed] = []
         for words in many_tensors(kind, rng, block):
-            stored, bits, counts = relu_compress(words, block=size, width=block.width)
-            add(stored, bits, counts, words.size % size)
+            found = relu_compress(words, block=size, width=block.width)
+            tensors.append((*found, words.size % size))
         wrong = kind == "extremes"
         if wrong:
             # More bits than elements, and fewer; as many as there are engines, and one block more.
@@ -189,11 +159,68 @@ class ReluDecompressParallelBench(Bench):
             for length in (1, block.engines, block.engines + 1):
                 for count in (size - 1, 0, 1):
                     many = [size] * (length - 1) + [count]
-                    add(np.ones(sum(many), np.uint64), np.tile(ones, length), many, 0)
+                    tensors.append((np.ones(sum(many), np.uint64), np.tile(ones, length), many, 0))
                 few = np.zeros(length * size, int)
-                add(np.ones(length, np.uint64), few, [1] * length, 0)
-            add(np.ones(1, np.uint64), none, [1 << 15 | 1], 1)
-        return Scenario(sent, out, {"status": int(wrong)})
+                tensors.append((np.ones(length, np.uint64), few, [1] * length, 0))
+            tensors.append((np.ones(1, np.uint64), none, [1 << 15 | 1], 1))
+        # Beats of the first engine are timed, and settings go with the first stream.
+        made = self.scenario_of(tensors, rng, counts_first=kind != "rate")
+        made.signals = {"status": int(wrong)}
+        return made
+
+    def scenario_of(
+        self, tensors: Iterable[Compressed], rng: np.random.Generator, *, counts_first: bool
+    ) -> Scenario:
+        """Return a scenario of compressed tensors."""
+        block = self.block
+        size = block.block
+        engines = range(block.engines)
+        names = [f"{n}__{e}" for n in ("i", "bitmap") for e in engines]
+        names = ["counts", *names] if counts_first else [*names, "counts"]
+        sent: dict[str, list[Word]] = {name: [] for name in names}
+        out: dict[str, list[int]] = {f"o__{e}": [] for e in engines}
+        out |= {f"{n}__{e}": [] for n in ("at", "bits_at") for e in engines}
+        for stored, bits, counts, tail in tensors:
+            elements, flags, parts = relu_decompress_parallel(
+                stored, bits, counts, block=size, engines=block.engines, tail=tail
+            )
+            row = [int(x) for x in counts]
+            sent["counts"] += packet(block.counts_beat, row, tail if counts_first else None)
+            memories = (
+                ("i", "at", block.width, stored, elements),
+                ("bitmap", "bits_at", 1, bits, flags),
+            )
+            for name, at, width, words, runs in memories:
+                for e in engines:
+                    asked = [k for run in runs[e] for k in self.beats_of_run(*run)]
+                    out[f"{at}__{e}"] += asked
+                    sent[f"{name}__{e}"] += [
+                        Word(self.beat_of(words, k, width, rng)) for k in asked
+                    ]
+            for e in engines:
+                out[f"o__{e}"] += beats(block.i_beat, [int(x) for x in parts[e]])
+        return Scenario(sent, out)
+
+    def beats_of_run(self, start: int, count: int) -> range:
+        """Return the beats that elements from ``start`` on lie in."""
+        lanes = self.block.lanes
+        return range(start // lanes, -(-(start + count) // lanes) if count else start // lanes)
+
+    def asks(self, rng: np.random.Generator) -> tuple[Scenario, dict[str, int]]:
+        """Return a scenario, and how many beats are asked for before any comes, at least."""
+        block = self.block
+        size, engines = block.block, block.engines
+        words = rng.integers(1, 1 << block.width, 20 * engines * size, dtype=np.uint64)
+        words[::2] = 0
+        stored, bits, counts = relu_compress(words, block=size, width=block.width)
+        made = self.scenario_of([(stored, bits, counts, 0)], rng, counts_first=True)
+        runs = relu_decompress_parallel(stored, bits, counts, block=size, engines=engines, tail=0)
+        least: dict[str, int] = {}
+        for at, found in (("at", runs[0]), ("bits_at", runs[1])):
+            for e in range(engines):
+                first = found[e][: block.ahead]
+                least[f"{at}__{e}"] = sum(len(self.beats_of_run(*run)) for run in first)
+        return made, least
 
     def beat_of(self, words: Any, k: int, width: int, rng: np.random.Generator) -> int:
         """Return the beat ``k`` of a memory, with anything behind its contents."""
