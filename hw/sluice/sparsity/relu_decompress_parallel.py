@@ -294,8 +294,9 @@ class ReluDecompressParallel(Block):
         entries = Fifo(
             shape=data.StructLayout({"skip": self.lanes.bit_length() - 1, "entry": 17}),
             depth=self.ahead,
+            read_ahead=True,
         )
-        ends = Fifo(shape=1, depth=2 * self.ahead)
+        ends = Fifo(shape=1, depth=2 * self.ahead, read_ahead=True)
         m.submodules[f"entries_{e}"], m.submodules[f"ends_{e}"] = entries, ends
         block, come, o = fork.o[2].payload, engine.o, self.o[e]
         m.d.comb += [

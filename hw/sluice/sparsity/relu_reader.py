@@ -81,7 +81,7 @@ class ReluReader(wiring.Component):
         m.submodules.fork = fork = Fork(shape=self.layout, outputs=2)
         members = {name: field.shape for name, field in self.layout if name != "address"}
         shape = data.StructLayout(members)
-        m.submodules.wanted = wanted = Fifo(shape=shape, depth=self.ahead)
+        m.submodules.wanted = wanted = Fifo(shape=shape, depth=self.ahead, read_ahead=True)
         wiring.connect(m, wiring.flipped(self.run), fork.i)
         m.d.comb += [
             wanted.i.valid.eq(fork.o[1].valid),
