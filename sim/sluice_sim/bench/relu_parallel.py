@@ -143,7 +143,11 @@ class ReluDecompressParallelBench(Bench):
     """Tensors as they were compressed, in memories with anything behind; and wrong tables."""
 
     quiet = 200
-    modules = ("sluice_sim.bench.tb_inputs", "sluice_sim.bench.tb_asks")
+    modules = (
+        "sluice_sim.bench.tb_inputs",
+        "sluice_sim.bench.tb_asks",
+        "sluice_sim.bench.tb_mistakes",
+    )
 
     def scenario(self, kind: str, rng: np.random.Generator) -> Scenario:
         block = self.block
@@ -206,6 +210,30 @@ class ReluDecompressParallelBench(Bench):
         lanes = self.block.lanes
         return range(start // lanes, -(-(start + count) // lanes) if count else start // lanes)
 
+    def mistakes(self, rng: np.random.Generator) -> Iterable[Scenario]:
+        """Yield tensors of which one block of an engine has more or fewer bits than its entry."""
+        block = self.block
+        size, lanes, engines = block.block, block.lanes, block.engines
+        words = rng.integers(0, 2, size + lanes, dtype=np.uint64)
+        stored, bits, counts = relu_compress(words, block=size, width=block.width)
+        right = stored, bits, counts, lanes % size
+        # Elements of the entry, and bits that are set: a beat more than there are, several, and
+        # one; one less, and none.
+        wrong = [(2 * lanes, lanes), (2 * size - 1, 0), (size, size - 1), (size - 1, size), (0, 1)]
+        wrong = [(count, ones) for count, ones in wrong if count < 2 * size and ones <= size]
+        for e in sorted({0, engines - 1}):
+            for count, ones in wrong:
+                many = [*[size] * e, count]
+                flags = np.ones((e + 1) * size, int)
+                flags[e * size + ones :] = 0
+                made = [(np.ones(sum(many), np.uint64), flags, many, 0), right]
+                scenario = self.scenario_of(made, rng, counts_first=True)
+                scenario.signals = {"status": 1}
+                yield scenario
+        scenario = self.scenario_of([right], rng, counts_first=True)
+        scenario.signals = {"status": 0}
+        yield scenario
+
     def asks(self, rng: np.random.Generator) -> tuple[Scenario, dict[str, int]]:
         """Return a scenario, and how many beats are asked for before any comes, at least."""
         block = self.block
@@ -218,7 +246,8 @@ class ReluDecompressParallelBench(Bench):
         least: dict[str, int] = {}
         for at, found in (("at", runs[0]), ("bits_at", runs[1])):
             for e in range(engines):
-                first = found[e][: block.ahead]
+                # One block waits in front of the queue.
+                first = found[e][: block.ahead + 1]
                 least[f"{at}__{e}"] = sum(len(self.beats_of_run(*run)) for run in first)
         return made, least
 
