@@ -189,10 +189,9 @@ class ReluDecompress(Block):
         begun, spent, drains = Signal(), Signal(), Signal()
         skips, empty, uses, ends, go = Signal(), Signal(), Signal(), Signal(), Signal()
         # Of a block: beats up to the next one, but for one that is not full, and whether that is
-        # the last one, known a cycle ahead. As many as a block has count as none: no block that is
-        # counted has none.
-        index, first, closes = Signal(max(1, len(now.full) - 1)), Signal(init=1), Signal()
-        number = Mux(first, Cat(now.more, ~now.more), index)[: len(index)]
+        # the last one, known a cycle ahead.
+        index, first, closes = Signal(len(now.full)), Signal(init=1), Signal()
+        number = Mux(first, Cat(now.more, ~now.more), index)
         regular = Mux(first, now.single, closes)
         m.d.comb += [
             skips.eq(~begun & now.skips),
@@ -225,7 +224,7 @@ class ReluDecompress(Block):
             m.d.sync += [spent.eq(~drains), drains.eq(0)]
         with m.If(go):
             m.d.sync += [begun.eq(~last), first.eq(ends | skips)]
-            m.d.sync += [index.eq(number + 1), closes.eq(number == now.full[: len(index)])]
+            m.d.sync += [index.eq(number + 1), closes.eq(number == now.full)]
             with m.If(last):
                 m.d.sync += [spent.eq(0), drains.eq(~closed)]
         missing = uses & bits.last & ~regular & ~now.last

@@ -166,10 +166,11 @@ class ReluEngine(wiring.Component):
         size, go = self.turn.payload, self.pipeline.i
         at = Signal(range(self.depth))
         # Number of the next beat, and whether it is a block's last one, known a cycle ahead.
-        index, closes = Signal(range(max(2, self.beats)), init=1), Signal()
+        index, closes = Signal(range(self.beats + 1), init=1), Signal()
         first, moves, ends = Signal(init=1), Signal(), Signal()
         m.d.comb += [
             go.valid.eq(self.turn.valid),
+            ends.eq(index == size.final),
             go.payload.raw.eq(size.raw),
             moves.eq(go.valid & go.ready),
             self.between.eq(first),

@@ -106,22 +106,14 @@ class Fifo(Block):
         # What comes after it is known ahead, so that the memory waits for a choice alone.
         following = Signal(range(rows), init=1 % self.depth)
         # Beats that the read port can see: a beat written in this cycle is not among them.
-        # If the first one is read ahead, they are never all that there can be.
-        visible = Signal(range(max(2, self.depth)) if self.read_ahead else range(self.depth + 1))
+        visible = Signal.like(self.level)
         room = Signal(init=1)
         # What moves the read port on, when it sees a beat more, and whether it sees any.
         moves, comes, sees = pop, arrived, self.o.valid
         if self.read_ahead:
             moves, comes, sees = Signal(name="fetch"), push, Signal(name="sees")
-            free = Signal(name="free")
-            # What is read if there is nothing to read does not count: enables of a wide output
-            # then depend on it alone, and are far from the counters.
-            m.d.comb += [
-                free.eq(~self.o.valid | self.o.ready),
-                moves.eq(sees & free),
-                read.en.eq(free),
-            ]
-            m.d.sync += self.o.valid.eq(Mux(free, sees, 1))
+            m.d.comb += [moves.eq(sees & (~self.o.valid | self.o.ready)), read.en.eq(moves)]
+            m.d.sync += self.o.valid.eq(moves | (self.o.valid & ~self.o.ready))
 
         m.d.comb += [
             self.i.ready.eq(1 if self.always_ready else room),
