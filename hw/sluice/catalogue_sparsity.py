@@ -133,7 +133,6 @@ SPARSITY = (
         proofs=({"element": "int4", "lanes": 2, "block": 4, "engines": 2, "stages": 0},),
         mutants=_SHORT,
         measured=(*FPGA_ONLY, ("4", _PACKED)),
-        preview=True,
     ),
     Entry(
         "prune",

@@ -18,7 +18,7 @@ from sluice.stream import Beat, Fifo, Fork, SkidBuffer, sample_settings
 
 __all__ = ["ReluDecompressParallel"]
 
-# Blocks whose beats an engine may ask for before the first has come.
+# Blocks whose beats an engine has asked for wait in queues of so many.
 _AHEAD = 16
 
 
@@ -67,7 +67,7 @@ class ReluDecompressParallel(Block):
 
     Notes
     -----
-    An engine asks for beats of up to 16 blocks before the first comes, so that memory may be as
+    An engine asks for beats of 17 blocks before the first comes, so that memory may be as
     late. Only the packet's end, or the next beat of ``counts``, tells which block is an engine's
     last one. ``i.ready`` depends on registers. Streams that are not taken hold up the others, as
     soon as what lies between them is full. Reset drops what is on the way; beats that were asked
