@@ -10,6 +10,7 @@ from typing import Any
 
 from sluice.catalogue_arith import ARITH
 from sluice.catalogue_array import ARRAY
+from sluice.catalogue_compression import COMPRESSION
 from sluice.catalogue_sparse import SPARSE
 from sluice.catalogue_sparsity import SPARSITY
 from sluice.entry import DEFAULTS, Entry, RequestError, load
@@ -279,6 +280,7 @@ _ENTRIES = (
     *ARRAY,
     *SPARSITY,
     *SPARSE,
+    *COMPRESSION,
 )
 
 CATALOGUE: dict[str, Entry] = {entry.name: entry for entry in _ENTRIES}

@@ -1,0 +1,1 @@
+"""Codecs: weights arrive small and leave small."""
