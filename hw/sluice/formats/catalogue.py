@@ -5,7 +5,7 @@ import re
 
 from sluice.formats.format import Fixed, Float, Format
 
-__all__ = ["FORMATS", "find_format", "fixed"]
+__all__ = ["FORMATS", "find_format", "fixed", "unsigned_format"]
 
 FORMATS: dict[str, Format] = {
     f.name: f
@@ -40,8 +40,16 @@ def fixed(width: int, fraction_bits: int) -> Fixed:
     return Fixed(f"fixed{width}.{fraction_bits}", width, f"int{container}", fraction_bits)
 
 
+def unsigned_format(width: int) -> Fixed:
+    """Return the unsigned integers of ``width`` bits (1..32)."""
+    if not 1 <= width <= 32:
+        raise ValueError(f"uint{width} is not a format: the width must be in 1..32")
+    container = next(bits for bits in (8, 16, 32) if bits >= width)
+    return Fixed(f"uint{width}", width, f"uint{container}", is_signed=False)
+
+
 def find_format(name: str) -> Format:
-    """Return the format called ``name``; ``fixedW.F`` makes the fixed-point format.
+    """Return the format called ``name``; ``fixedW.F`` and ``uintW`` make formats of any width.
 
     Raises
     ------
@@ -52,6 +60,8 @@ def find_format(name: str) -> Format:
         return FORMATS[name]
     if found := re.fullmatch(r"fixed(\d{1,3})\.(\d{1,3})", name):
         return fixed(int(found[1]), int(found[2]))
+    if found := re.fullmatch(r"uint(\d{1,3})", name):
+        return unsigned_format(int(found[1]))
     near = difflib.get_close_matches(name, FORMATS, 1)
     hint = f"; did you mean {near[0]}?" if near else ""
-    raise ValueError(f"no format {name!r}: there are {' '.join(FORMATS)} fixedW.F{hint}")
+    raise ValueError(f"no format {name!r}: there are {' '.join(FORMATS)} fixedW.F uintW{hint}")

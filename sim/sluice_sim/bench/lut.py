@@ -1,0 +1,178 @@
+"""Benches of the codec with a table of exponents and a table of fractions."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+import numpy as np
+
+from sluice.block import Block
+from sluice_sim.bench.spec import Bench, Scenario, Word, beats, packet, soiled
+from sluice_sim.golden.lut import Fields, lut_decompress
+
+__all__ = ["LutDecompressBench"]
+
+Tables = tuple[list[int], list[int]]
+
+
+class LutBench(Bench):
+    """What both directions have in common."""
+
+    def __init__(self, block: Block):
+        super().__init__(block)
+        f = self.block.format
+        number = f.number
+        self.format = f
+        self.fields = Fields(
+            number.exponent_bits, number.fraction_bits, f.exponent_bits, f.fraction_bits
+        )
+        self.entries = f.exponents + f.fractions
+
+    def exponents(self, rng: np.random.Generator, count: int) -> list[int]:
+        """Return exponents, among them those of zero, infinity, and what is next to them."""
+        top = (1 << self.fields.exponent) - 1
+        ends = rng.choice([0, 1, top - 1, top], count)
+        return np.where(rng.random(count) < 0.3, ends, rng.integers(0, top, count)).tolist()
+
+
+class LutDecompressBench(LutBench):
+    """Packets of codes with escapes of all densities, each with tables of its own or not."""
+
+    modules = ("sluice_sim.bench.tb_inputs", "sluice_sim.bench.tb_mistakes")
+
+    def __init__(self, block: Block):
+        super().__init__(block)
+        # Tables are loaded meanwhile.
+        self.quiet = self.entries + 60
+        self.patience = 1000 + 40 * self.entries
+        # While the first tables are loaded, and when codes are on the way.
+        self.resets = (self.entries // 2 + 1, self.entries + 12, self.entries + 33)
+
+    def scenario(self, kind: str, rng: np.random.Generator) -> Scenario:
+        lanes = self.format.lanes
+        self.begin()
+        if kind == "rate":
+            # So that tables are loaded in time; the first packet has every number of escapes.
+            for turn in range(3):
+                count = self.entries + 5
+                escapes = np.zeros((count, lanes), bool)
+                escapes[np.arange(count), rng.integers(0, lanes, count)] = rng.random(count) < 0.5
+                if turn == 0:
+                    ramp = np.arange(lanes) < np.arange(lanes + 1)[:, None]
+                    escapes = np.concatenate([rng.permuted(ramp, axis=1), escapes, escapes])
+                self.add(rng, escapes.ravel(), fresh=True)
+            return self.end()
+        if kind == "extremes":
+            self.add_mistakes(rng)
+            return self.end(status=3)
+        for _ in range(24):
+            length = int(rng.integers(0, 6 * lanes, endpoint=True))
+            density = np.repeat(rng.choice([0, 0.1, 0.5, 1], 6), lanes)[:length]
+            self.add(rng, rng.random(length) < density, fresh=bool(rng.random() < 0.3))
+        return self.end()
+
+    def add_mistakes(self, rng: np.random.Generator) -> None:
+        lanes, entries = self.format.lanes, self.entries
+        for length in (0, 1, lanes, lanes + 1, 0, 3 * lanes - 1):
+            for density in (0, 0.5, 1):
+                self.add(rng, rng.random(length) < density)
+        for more in (-1, 1, 2, -2):
+            for length, count in ((3 * lanes, 2), (3 * lanes, 0), (1, 1), (2 * lanes, lanes + 1)):
+                escapes = np.zeros(length, bool)
+                escapes[rng.permutation(length)[:count]] = True
+                self.add(rng, escapes, more=max(more, -count))
+                self.add(rng, np.ones(lanes, bool))
+        for size in (entries, entries, entries - 1, entries + 1, 1, 0, entries, entries + 3):
+            self.add(rng, rng.random(3 * lanes) < 0.2, fresh=True, entries=size)
+            self.add(rng, rng.random(lanes) < 0.2)
+
+    def mistakes(self, rng: np.random.Generator) -> Iterable[Scenario]:
+        """Yield packets with one packet of tables or of raw weights that is too short or long."""
+        ones = np.ones(3, bool)
+        for size in (self.entries - 1, self.entries + 1):
+            self.begin()
+            for entries in (self.entries, self.entries, size, self.entries):
+                self.add(rng, ones, fresh=True, entries=entries)
+            yield self.end(status=1)
+        for escapes, more in ((ones, 0), (ones, -1), (ones, 1), (~ones, 0), (~ones, 1), (ones, -3)):
+            self.begin()
+            self.add(rng, escapes, more=more)
+            self.add(rng, ones)
+            yield self.end(status=2 if more else 0)
+
+    def begin(self) -> None:
+        self.sent: dict[str, list[Word]] = {"codes": [], "raw": [], "tables": []}
+        self.out: list[int] = []
+        self.escapes: list[int] = []
+        # Two banks of both tables; the one that is not in use is loaded.
+        self.banks: list[Tables] = [([], []), ([], [])]
+
+    def end(self, status: int = 0) -> Scenario:
+        return Scenario(self.sent, {"o": self.out}, {"status": status})
+
+    def load(self, rng: np.random.Generator, entries: int) -> None:
+        """Send a packet of so many entries of tables."""
+        f = self.format
+        exponents = self.exponents(rng, f.exponents)
+        fractions = rng.integers(0, 1 << self.fields.fraction, f.fractions).tolist()
+        extra = rng.integers(0, 1 << f.entry_width, max(0, entries - self.entries)).tolist()
+        words = [*exponents, *fractions, *extra][:entries]
+        # Bits above those of a narrower entry are not looked at.
+        noise = rng.integers(0, 1 << f.entry_width, entries).tolist()
+        for k, word in enumerate(words):
+            width = self.fields.exponent if k < f.exponents else self.fields.fraction
+            words[k] = word | noise[k] >> width << width
+        self.sent["tables"] += [Word(soiled(f.entries_beat, w, rng)) for w in beats(f.entries_beat, words)]
+        self.banks.reverse()
+        old_exponents, old_fractions = self.banks[0]
+        split = min(entries, f.exponents)
+        whole = max(0, entries - f.exponents)
+        self.banks[0] = (
+            [*exponents[:split], *old_exponents[split:]],
+            [*fractions[:whole], *old_fractions[whole:]],
+        )
+
+    def add(
+        self,
+        rng: np.random.Generator,
+        escapes: Any,
+        *,
+        fresh: bool = False,
+        entries: int | None = None,
+        more: int = 0,
+    ) -> None:
+        """Send a packet whose codes are escapes where it says so.
+
+        Its tables have so many ``entries``; there are ``more`` raw weights than escapes.
+        """
+        f, fields = self.format, self.fields
+        fresh |= not self.sent["codes"]
+        if fresh:
+            self.load(rng, self.entries if entries is None else entries)
+        count = len(escapes)
+        ranks = np.where(
+            escapes, f.exponents, rng.integers(0, f.exponents, count, dtype=np.uint64)
+        ).astype(np.uint64)
+        index = rng.integers(0, f.fractions, count, dtype=np.uint64)
+        sign = rng.integers(0, 2, count, dtype=np.uint64)
+        low, wide = np.uint64(f.fraction_bits), np.uint64(f.exponent_bits)
+        codes = index | ranks << low | sign << low + wide
+        size = int(np.sum(escapes)) + more
+        raw = rng.integers(0, 1 << f.number.width, size, dtype=np.uint64)
+        words = packet(f.codes_beat, codes.tolist(), int(fresh))
+        self.sent["codes"] += [
+            Word(soiled(f.codes_beat, w.payload, rng), w.config) for w in words
+        ]
+        self.sent["raw"] += [
+            Word(soiled(f.raw_beat, w, rng)) for w in beats(f.raw_beat, raw.tolist())
+        ]
+        found = lut_decompress(codes, raw, *self.banks[0], fields)
+        self.out += beats(f.words_beat, found.tolist())
+        full = np.zeros(max(1, -(-count // f.lanes)) * f.lanes, int)
+        full[:count] = escapes
+        self.escapes += full.reshape(-1, f.lanes).sum(1).tolist()
+
+    def check_cycles(self, moved: Mapping[str, Sequence[int]]) -> None:
+        """Hold each beat to a cycle, or one per escape, whether tables change or not."""
+        gaps = np.diff(moved["o"]).tolist()
+        promised = [max(1, count) for count in self.escapes[1:]]
+        assert gaps == promised, f"beats came after {gaps} cycles, promised {promised}"
