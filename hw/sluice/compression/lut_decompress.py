@@ -2,19 +2,18 @@
 
 from typing import Any
 
-from amaranth import Cat, Module, Mux, Signal, Value
+from amaranth import Cat, Const, Module, Mux, Signal, Value
 from amaranth.lib import data, stream, wiring
 from amaranth.lib.wiring import In, Out
 
 from sluice.block import Block
-from sluice.compression.lut_tables import LUT_PARAMETERS, LutFormat, TableLoader
+from sluice.compression.lut_tables import LUT_PARAMETERS, LutFormat, Table, TableLoader
 from sluice.delay import delay
-from sluice.store import Store
-from sluice.stream import Pipeline, SkidBuffer, sample_settings
+from sluice.stream import Pipeline, RegisterSlice, sample_settings
 
 __all__ = ["LutDecompress"]
 
-_STAGES = 3
+_STAGES = 4
 
 
 class LutDecompress(Block):
@@ -44,8 +43,8 @@ class LutDecompress(Block):
     o : Out(stream.Signature(Beat(element, lanes)))
         For every beat of ``codes`` one of weights.
     config : In(StructLayout({"fresh": 1}))
-        Sampled at the first beat of ``codes``: this packet waits for the next one of ``tables``, and
-        it and all behind it are made with that; otherwise it is made with the tables in use.
+        Sampled at the first beat of ``codes``: this packet waits for the next one of ``tables``,
+        and it and all behind it are made with that; otherwise it is made with the tables in use.
     status : Out(StructLayout({"tables": 1, "raw": 1}))
         Sticky: a packet of ``tables`` had too few entries, of which the missing ones are those of
         two packets before, or too many, which are dropped; a packet of ``raw`` had too few weights,
@@ -54,8 +53,8 @@ class LutDecompress(Block):
     Attributes
     ----------
     latency : 8 cycles
-        The tables, the output queue of their pipeline, where escapes are put in, and the output
-        buffer.
+        The input buffer, the beat whose escapes wait for their weights, the tables, the place where
+        these meet, and the output queue.
     interval : 1 cycle
         One beat per cycle with up to one escape in it, which nothing could better; a beat with more
         takes a cycle for each. A change of tables costs no cycle, if they have been loaded, which
@@ -63,7 +62,7 @@ class LutDecompress(Block):
 
     Notes
     -----
-    ``codes.ready`` depends on ``codes`` and ``config`` in the same cycle, and on registers.
+    ``codes.ready`` depends on ``config`` and ``raw.valid`` in the same cycle.
     ``raw.ready`` does not depend on ``raw.valid``. Reset drops what is on the way; what the tables
     hold is lost, as another packet must be the first thing that is used.
 
@@ -110,21 +109,32 @@ class LutDecompress(Block):
         self.fraction_bits: int
         self.format = LutFormat(self.element, self.lanes, self.exponent_bits, self.fraction_bits)
         f = self.format
-        entry = data.StructLayout({"codes": f.codes_beat, "bank": 1})
-        self.found = data.StructLayout(
+        self.given = data.StructLayout(
             {
-                "o": f.words_beat,
-                # The first lane that is an escape, and the others; whether there are any.
-                "lane": self.lanes,
-                "others": self.lanes,
+                "codes": f.codes_beat,
+                # The packet is the first one with its tables, and this its first beat.
+                "changes": 1,
+                "escapes": self.lanes,
+                # There are escapes.
                 "needs": 1,
+            }
+        )
+        entry = data.StructLayout(
+            {
+                "codes": f.codes_beat,
+                "bank": 1,
+                # Which lane gets the raw weight; whether all others get theirs in this turn, and
+                # whether it is the last one of the beat.
+                "lane": self.lanes,
+                "begins": 1,
                 "more": 1,
+                "word": f.number.width,
             }
         )
         self.pipeline = Pipeline(
-            i_shape=entry, o_shape=self.found, stages=_STAGES, read_ahead=True
+            i_shape=entry, o_shape=f.words_beat, stages=_STAGES, read_ahead=True, chooses=True
         )
-        self.latency = self.pipeline.latency + 2 + SkidBuffer.latency
+        self.latency = RegisterSlice.latency + 1 + self.pipeline.latency
         super().__init__(
             {
                 "codes": In(stream.Signature(f.codes_beat)),
@@ -139,122 +149,193 @@ class LutDecompress(Block):
     def elaborate(self, platform: Any) -> Module:
         m = Module()
         m.submodules.pipeline = pipeline = self.pipeline
-        bank, taken = Signal(), Signal()
+        taken = Signal()
         f = self.format
         loader = TableLoader(m, self.tables, (f.exponents, f.fractions), taken=taken)
-        self._enter(m, loader, bank, taken)
-        self._look_up(m, loader, bank)
-        self._put_in(m)
+        m.submodules.given = given = RegisterSlice(shape=self.given)
+        self._enter(m, given.i)
+        self._take_turns(m, given.o, loader.full, taken)
+        words = self._look_up(m, loader, taken)
+        self._put_in(m, words)
+        wiring.connect(m, pipeline.o, wiring.flipped(self.o))
         with m.If(loader.wrong):
             m.d.sync += self.status.tables.eq(1)
         return m
 
-    def _enter(self, m: Module, loader: TableLoader, bank: Signal, taken: Signal) -> None:
-        """Let beats in; the first one of a packet may wait for tables, and changes the bank."""
-        codes, pipeline = self.codes, self.pipeline
-        first, waits = Signal(init=1), Signal()
+    def _enter(self, m: Module, given: Any) -> None:
+        """Find the escapes of a beat, and whether it changes the tables."""
+        codes = self.codes
+        first = Signal(init=1)
         settings = sample_settings(m, self.config, codes)
-        changes = first & settings.fresh
+        ranks = [Value.cast(code)[self.fraction_bits : -1] for code in codes.payload.data]
+        escapes = Signal(self.lanes)
         m.d.comb += [
-            waits.eq(changes & ~loader.full),
-            pipeline.i.valid.eq(codes.valid & ~waits),
-            codes.ready.eq(pipeline.i.ready & ~waits),
-            pipeline.i.payload.codes.eq(codes.payload),
-            pipeline.i.payload.bank.eq(bank ^ changes),
-            taken.eq(pipeline.entry_valid & changes),
+            escapes.eq(Cat(rank.all() for rank in ranks) & codes.payload.keep),
+            given.valid.eq(codes.valid),
+            codes.ready.eq(given.ready),
+            given.payload.codes.eq(codes.payload),
+            given.payload.changes.eq(first & settings.fresh),
+            given.payload.escapes.eq(escapes),
+            given.payload.needs.eq(escapes.any()),
         ]
-        with m.If(pipeline.entry_valid):
-            m.d.sync += [first.eq(codes.payload.last), bank.eq(bank ^ changes)]
+        with m.If(codes.valid & codes.ready):
+            m.d.sync += first.eq(codes.payload.last)
 
-    def _look_up(self, m: Module, loader: TableLoader, bank: Signal) -> None:
-        """Make weights of codes, and say which are escapes."""
-        f, entry = self.format, self.pipeline.entry
-        wide, narrow = f.number.exponent_bits, f.number.fraction_bits
-        exponent, fraction = loader.word[:wide], loader.word[:narrow]
-        special = (exponent == 0) | exponent.all()
-        now = self.pipeline.i_shape(delay(m, "code", Value.cast(entry), 1))
-        words: list[Value] = []
-        escapes: list[Value] = []
-        for k in range(f.lanes):
-            code = Value.cast(now.codes.data[k])
-            index, rank = code[: f.fraction_bits], code[f.fraction_bits : -1]
-            fractions = Store(m, f"fractions_{k}", shape=narrow, depth=2 * f.fractions)
-            exponents = Store(m, f"exponents_{k}", shape=wide + 1, depth=2 * (f.exponents + 1))
-            for store, at, writes, word in (
-                (exponents, rank, loader.writes[0], Cat(exponent, special)),
-                (fractions, index, loader.writes[1], fraction),
-            ):
-                m.d.comb += [
-                    store.at.eq(Cat(at, now.bank)),
-                    store.write.en.eq(writes),
-                    store.write.addr.eq(Cat(loader.at[: len(at)], ~bank)),
-                    store.write.data.eq(word),
-                ]
-            found = delay(m, f"found_{k}", Cat(fractions.o, exponents.o), 1)
-            sign = delay(m, f"sign_{k}", code[-1], 2)
-            is_zero = found[-1]
-            words.append(Cat(Mux(is_zero, 0, found[:narrow]), found[narrow:-1], sign))
-            escapes.append(rank.all() & now.codes.keep[k])
-        keep = delay(m, "keep", Cat(now.codes.keep, now.codes.last), 2)
-        mask = delay(m, "escapes", Cat(escapes), 1)
-        lane = lowest(mask)
-        others = mask & ~lane
-        turns = delay(m, "turns", Cat(lane, others, mask.any(), others.any()), 1)
-        m.d.comb += Value.cast(self.pipeline.result).eq(Cat(*words, keep, turns))
+    def _take_turns(self, m: Module, come: Any, loaded: Signal, taken: Signal) -> None:
+        """Send each beat into the pipeline, once for every escape in it, with a raw weight.
 
-    def _put_in(self, m: Module) -> None:
-        """Put raw weights in place of escapes, one per cycle."""
-        f, come, raw = self.format, self.pipeline.o, self.raw
-        m.submodules.output = output = SkidBuffer(shape=f.words_beat)
-        wiring.connect(m, output.o, wiring.flipped(self.o))
-        made, full = output.i.payload, output.i.valid
-        # A beat with what it lacks: which lane gets a raw weight, and whether that is the first
-        # turn, in which all others get theirs, and whether it is the last.
-        beat, valid = Signal(self.found), Signal()
-        begins = Signal()
+        One that changes the tables waits until others are ``loaded``; when it goes they are
+        ``taken``, and nothing that is not in the pipeline needs those before.
+        """
+        raw, pipeline = self.raw, self.pipeline
+        entry = pipeline.i.payload
+        beat, others, changes = Signal(self.given), Signal(self.lanes), Signal()
+        lane, begins, more, ends, needs = Signal(self.lanes), Signal(), Signal(), Signal(), Signal()
+        bank = Signal()
+        # There is a beat, and its turn wants nothing of the raw weights, or the next one of these:
+        # a weight, or, where the packet ends, the end. Or it waits for something else first.
+        busy, plain, asks, waits, wants = Signal(), Signal(), Signal(), Signal(), Signal()
+        # The same, where it is the last turn of the beat: so that nothing has to be put together
+        # when raw weights come.
+        plain_last, asks_last = Signal(), Signal()
         # The packet of raw weights has ended before that of codes; or it goes on behind it.
-        closed, drops = Signal(), Signal()
-        ends, wants, free, goes = Signal(), Signal(), Signal(), Signal()
+        closed, drops, closes, runs_on = Signal(), Signal(), Signal(), Signal()
+        goes, there, ready = Signal(), Signal(), Signal()
         m.d.comb += [
-            ends.eq(beat.o.last & ~beat.more),
-            wants.eq((beat.needs | ends) & ~closed),
-            free.eq(valid & ~drops & (~full | output.i.ready)),
-            goes.eq(free & (~wants | raw.valid)),
-            raw.ready.eq(drops | (free & wants)),
-            come.ready.eq(~valid | (goes & ~beat.more)),
+            pipeline.i.valid.eq(plain | (asks & raw.valid)),
+            goes.eq(pipeline.i.valid & pipeline.i.ready),
+            raw.ready.eq(drops | (asks & pipeline.i.ready)),
+            ready.eq(~busy | (pipeline.i.ready & (plain_last | (asks_last & raw.valid)))),
+            come.ready.eq(ready),
+            # If the turn goes; where there is none these are all zero but for the first.
+            closes.eq((closed | (asks & raw.payload.last)) & ~ends),
+            runs_on.eq(ends & asks & ~raw.payload.last),
+            taken.eq(goes & changes),
+            there.eq(asks & raw.payload.keep[0]),
+            entry.codes.eq(beat.codes),
+            entry.bank.eq(bank),
+            entry.lane.eq(lane),
+            entry.begins.eq(begins),
+            entry.more.eq(more),
+            entry.word.eq(Mux(there, Value.cast(raw.payload.data[0]), 0)),
         ]
-        with m.If(come.ready):
-            m.d.sync += [valid.eq(come.valid), beat.eq(come.payload), begins.eq(1)]
-        with m.Elif(goes):
-            lane = lowest(beat.others)
-            rest = beat.others & ~lane
-            m.d.sync += [
-                beat.lane.eq(lane),
-                beat.others.eq(rest),
-                beat.more.eq(rest.any()),
-                begins.eq(0),
-            ]
-        there = wants & raw.payload.keep[0]
-        word = Mux(there, Value.cast(raw.payload.data[0]), 0)
-        for k in range(f.lanes):
-            with m.If(goes & (begins | beat.lane[k])):
-                m.d.sync += made.data[k].eq(Mux(beat.lane[k], word, Value.cast(beat.o.data[k])))
         with m.If(goes):
+            m.d.sync += closed.eq(closes)
+
+        def go_on(bits: Value, last: Value, plain_then: Value, asks_then: Value) -> None:
+            """Let it be the turn of the lowest of ``bits``."""
+            turn, left = lowest(bits), several(bits)
             m.d.sync += [
-                made.keep.eq(beat.o.keep),
-                made.last.eq(beat.o.last),
-                full.eq(~beat.more),
-                closed.eq((closed | (wants & raw.payload.last)) & ~ends),
-                drops.eq(ends & wants & ~raw.payload.last),
+                lane.eq(turn),
+                others.eq(bits & ~turn),
+                more.eq(left),
+                ends.eq(last & ~left),
+                plain.eq(plain_then),
+                asks.eq(asks_then),
+                plain_last.eq(plain_then & ~left),
+                asks_last.eq(asks_then & ~left),
             ]
-        with m.Elif(output.i.ready):
-            m.d.sync += full.eq(0)
-        with m.If(drops & raw.valid & raw.payload.last):
+
+        with m.If(ready):
+            # What is there goes in this cycle, and takes what is loaded if it changes the tables.
+            has_to = (come.payload.changes & (~loaded | changes)) | runs_on
+            needed = (come.payload.needs | come.payload.codes.last) & ~closes
+            go_on(
+                come.payload.escapes,
+                come.payload.codes.last & come.valid,
+                come.valid & ~has_to & ~needed,
+                come.valid & ~has_to & needed,
+            )
+            m.d.sync += [
+                beat.eq(come.payload),
+                begins.eq(1),
+                needs.eq(come.payload.needs),
+                changes.eq(come.valid & come.payload.changes),
+                bank.eq(bank ^ (come.valid & come.payload.changes)),
+                busy.eq(come.valid),
+                waits.eq(come.valid & has_to),
+                wants.eq(needed),
+            ]
+        with m.Elif(waits):
+            may = (loaded | ~changes) & ~drops
+            m.d.sync += [
+                waits.eq(~may),
+                plain.eq(may & ~wants),
+                asks.eq(may & wants),
+                plain_last.eq(may & ~wants & ~more),
+                asks_last.eq(may & wants & ~more),
+            ]
+        with m.Elif(goes):
+            go_on(others, beat.codes.last, closes, ~closes)
+            m.d.sync += [begins.eq(0), changes.eq(0)]
+        with m.If(goes & runs_on):
+            m.d.sync += drops.eq(1)
+        with m.Elif(raw.valid & raw.payload.last):
             m.d.sync += drops.eq(0)
         wrong = Signal()
-        m.d.sync += wrong.eq(goes & ((beat.needs ^ there) | (ends & wants & ~raw.payload.last)))
+        m.d.sync += wrong.eq(goes & ((needs ^ there) | runs_on))
         with m.If(wrong):
             m.d.sync += self.status.raw.eq(1)
+
+    def _look_up(self, m: Module, loader: TableLoader, taken: Signal) -> list[Value]:
+        """Return the weights that the codes of three cycles ago stand for."""
+        f, entry = self.format, self.pipeline.entry
+        codes, bank = delay(m, "codes", Value.cast(entry.codes), 1), delay(m, "bank", entry.bank, 1)
+        # Where the next tables are loaded; the first are in the other bank than what reset leaves.
+        loads = Signal(init=1)
+        m.d.sync += loads.eq(loads ^ taken)
+        wide, narrow = f.number.exponent_bits, f.number.fraction_bits
+        given = loader.word[:wide]
+        special = (given == 0) | given.all()
+        exponent = delay(m, "exponent", Cat(given, special), 1)
+        fraction = delay(m, "fraction", loader.word[:narrow], 1)
+        place = delay(m, "place", loader.at, 1)
+        of_exponents, of_fractions = (
+            delay(m, f"writes_{k}", writes, 1, reset=True) for k, writes in enumerate(loader.writes)
+        )
+        words: list[Value] = []
+        for k in range(f.lanes):
+            code = codes.word_select(k, f.code_width)
+            index, rank = code[: f.fraction_bits], code[f.fraction_bits : -1]
+
+            def read(name: str, at: Value, writes: Value, word: Value, k: int = k) -> Value:
+                ports = Table(m, f"{name}_{k}", width=len(word), bits=len(at))
+                ports.write(writes, loads, place, word)
+                return ports.read(bank, at)
+
+            found = read("exponents", rank, of_exponents, exponent)
+            part = read("fractions", index, of_fractions, fraction)
+            sign = delay(m, f"sign_{k}", code[-1], 2)
+            words.append(Cat(Mux(found[-1], 0, part), found[:-1], sign))
+        return words
+
+    def _put_in(self, m: Module, words: list[Value]) -> None:
+        """Put each beat together, in as many turns as it has."""
+        f, pipeline = self.format, self.pipeline
+        entry = pipeline.entry
+        # Turns of a beat but for the last one leave nothing.
+        m.d.comb += pipeline.gives.eq(~entry.more)
+        # What is no beat must not change what earlier turns left.
+        lane = delay(m, "lane", entry.lane & pipeline.entry_valid.replicate(f.lanes), 3)
+        begins = delay(m, "begins", entry.begins & pipeline.entry_valid, 3)
+        word = delay(m, "word", entry.word, 3)
+        made: list[Value] = []
+        for k in range(f.lanes):
+            kept = Signal(f.number.width, name=f"made_{k}", reset_less=True)
+            with m.If(begins | lane[k]):
+                m.d.sync += kept.eq(Mux(lane[k], word, words[k]))
+            made.append(kept)
+        ends = Cat(entry.codes.keep, entry.codes.last)
+        m.d.comb += Value.cast(pipeline.result).eq(Cat(*made, delay(m, "ends", ends, 4)))
+
+
+def several(bits: Value) -> Value:
+    """Say whether more than one bit is set."""
+    if len(bits) < 2:
+        return Const(0, 1)
+    half = len(bits) // 2
+    low, high = bits[:half], bits[half:]
+    return several(low) | several(high) | (low.any() & high.any())
 
 
 def lowest(bits: Value) -> Value:

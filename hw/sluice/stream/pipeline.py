@@ -30,6 +30,8 @@ class Pipeline(Block):
         Registers between :attr:`entry` and :attr:`result`.
     read_ahead : bool
         Of the output queue, as in :class:`Fifo`.
+    chooses : bool
+        There is a port ``gives``, which says of an entry whether anything becomes of it.
 
     Members
     -------
@@ -39,10 +41,12 @@ class Pipeline(Block):
         Payload that enters the datapath in this cycle.
     entry_valid : Out(1)
         The entry is a beat, and has been taken.
+    gives : In(1)
+        Only with ``chooses``: the entry has a result, and takes a place in the output queue.
     result : In(o_shape)
         What became of the entry of ``stages`` cycles ago.
     result_valid : Out(1)
-        Whether that entry was a beat.
+        Whether that entry was a beat, and has a result.
 
     Attributes
     ----------
@@ -64,6 +68,7 @@ class Pipeline(Block):
     o: stream.Interface
     entry: Any
     entry_valid: Signal
+    gives: Signal
     result: Any
     result_valid: Signal
     interval = 1
@@ -73,14 +78,30 @@ class Pipeline(Block):
         Payload("o_shape", "payload of the output"),
         Int("stages", "registers between entry and result", 0, 1024, "cycles"),
         Flag("read_ahead", "read the output queue before a beat is taken"),
+        Flag("chooses", "not every entry has a result"),
     )
 
-    def __init__(self, *, i_shape: Any, o_shape: Any, stages: int, read_ahead: bool = False):
-        self.check(i_shape=i_shape, o_shape=o_shape, stages=stages, read_ahead=read_ahead)
+    def __init__(
+        self,
+        *,
+        i_shape: Any,
+        o_shape: Any,
+        stages: int,
+        read_ahead: bool = False,
+        chooses: bool = False,
+    ):
+        self.check(
+            i_shape=i_shape,
+            o_shape=o_shape,
+            stages=stages,
+            read_ahead=read_ahead,
+            chooses=chooses,
+        )
         self.i_shape: Any
         self.o_shape: Any
         self.stages: int
         self.read_ahead: bool
+        self.chooses: bool
         self.latency = self.stages + Fifo.latency
         # A place is taken from admission until the result leaves, and is free for the next
         # admission one cycle after that. Addresses of a power of two wrap by themselves.
@@ -91,6 +112,7 @@ class Pipeline(Block):
                 "o": Out(stream.Signature(self.o_shape)),
                 "entry": Out(self.i_shape),
                 "entry_valid": Out(1),
+                **({"gives": In(1)} if self.chooses else {}),
                 "result": In(self.o_shape),
                 "result_valid": Out(1),
             }
@@ -111,11 +133,12 @@ class Pipeline(Block):
             self.entry.eq(self.i.payload),
             self.entry_valid.eq(taken),
         ]
-        with m.If(taken & ~left):
+        stays = taken & self.gives if self.chooses else taken
+        with m.If(stays & ~left):
             m.d.sync += [held.eq(held + 1), room.eq(held != self.depth - 1)]
-        with m.Elif(left & ~taken):
+        with m.Elif(left & ~stays):
             m.d.sync += [held.eq(held - 1), room.eq(1)]
-        valid = delay(m, "valid", taken, self.stages, reset=True)
+        valid = delay(m, "valid", stays, self.stages, reset=True)
         m.d.comb += [
             self.result_valid.eq(valid),
             queue.i.valid.eq(valid),
