@@ -238,7 +238,7 @@ class LutDecompress(Block):
 
         with m.If(ready):
             # What is there goes in this cycle, and takes what is loaded if it changes the tables.
-            has_to = (come.payload.changes & (~loaded | changes)) | runs_on
+            has_to = (come.payload.changes & (~loaded | changes)) | runs_on | drops
             needed = (come.payload.needs | come.payload.codes.last) & ~closes
             go_on(
                 come.payload.escapes,

@@ -1,0 +1,83 @@
+"""What is proven of the codec with a table of exponents and a table of fractions."""
+
+from typing import Any
+
+from amaranth import Cat, Const, Signal, Value
+
+from sluice.compression.lut_decompress import lowest
+from sluice_sim.formal.engine import Proof
+from sluice_sim.formal.monitors import Source, Token, add_track
+
+__all__ = ["prove_lut_decompress"]
+
+
+def prove_lut_decompress(proof: Proof) -> None:
+    """Prove what is sent into the pipeline, whatever it lets in.
+
+    Every beat goes in once, in order, and once more for every escape in it but one; each time with
+    the lowest escape that had none yet, and with a raw weight that is taken then and at no other
+    time, as long as there are any. Tables change between packets, when others are loaded, and only
+    where that is asked for. The handshake of the output is that of the pipeline, whose rules are
+    those of its queue.
+    """
+    dut: Any = proof.dut
+    m = proof.module
+    pipeline = proof.give_anything(dut.pipeline, "pipeline")
+    codes = Source(proof, dut.codes, name="codes")
+    raw = Source(proof, dut.raw, name="raw")
+    Source(proof, dut.tables, name="tables")
+    settings = codes.settings(proof, dut.config)
+    turn = pipeline.i.payload
+    goes = pipeline.i.valid & pipeline.i.ready
+    final = goes & ~turn.more
+    given = dut.codes.payload
+    beat = Cat(Value.cast(given), codes.first & settings.fresh)
+    # Whether the tables are others than those of the beat before.
+    bank, begun = Signal(), Signal(init=1)
+    with m.If(goes):
+        m.d.sync += bank.eq(turn.bank)
+    with m.If(final):
+        m.d.sync += begun.eq(turn.codes.last)
+    changed = turn.bank ^ bank
+    fresh = Signal()
+    with m.If(goes):
+        m.d.sync += fresh.eq(turn.more & (fresh | changed))
+    went = Cat(Value.cast(turn.codes), fresh | changed)
+    add_track(
+        proof,
+        "codes",
+        [Token(codes.taken, beat)],
+        [Token(final, went)],
+        capacity=2,
+        # Beats wait for tables and for raw weights.
+        quiet=Const(0),
+        ends=False,
+    )
+    proof.forbid("tables change within a packet", goes & changed & ~begun)
+    served = Signal(dut.lanes)
+    with m.If(goes):
+        m.d.sync += served.eq((served | turn.lane).bit_select(0, dut.lanes))
+    with m.If(final):
+        m.d.sync += served.eq(0)
+    ranks = [Value.cast(code)[dut.fraction_bits : -1] for code in turn.codes.data]
+    lacks = Cat(rank.all() for rank in ranks) & turn.codes.keep & ~served
+    lane = lowest(lacks)
+    proof.forbid("another lane has its turn", goes & (turn.lane != lane))
+    proof.forbid("a beat has too many turns, or few", goes & (turn.more != (lacks & ~lane).any()))
+    proof.forbid("what has been is made again", goes & (turn.begins == served.any()))
+    # The packet of raw weights has ended before that of codes.
+    closed = Signal()
+    ends = final & turn.codes.last
+    with m.If(goes):
+        m.d.sync += closed.eq((closed | (raw.taken & dut.raw.payload.last)) & ~ends)
+    behind = Signal()
+    with m.If(ends & ~closed & ~dut.raw.payload.last):
+        m.d.sync += behind.eq(1)
+    with m.Elif(behind & raw.taken & dut.raw.payload.last):
+        m.d.sync += behind.eq(0)
+    wants = (lane.any() | (turn.codes.last & ~turn.more)) & ~closed
+    proof.forbid("a raw weight is taken without use", raw.taken & ~behind & ~(goes & wants))
+    proof.forbid("a turn goes without its weight", goes & wants & (~raw.taken | behind))
+    word = Value.cast(dut.raw.payload.data[0]) & dut.raw.payload.keep.replicate(len(turn.word))
+    proof.forbid("another weight goes", goes & wants & (turn.word != word))
+    proof.forbid("a weight comes from nowhere", goes & ~wants & turn.word.any())
