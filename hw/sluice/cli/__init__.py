@@ -8,6 +8,7 @@ import typer
 from sluice.cli import (
     blocks,
     build,
+    compress,
     doctor,
     generate,
     mutate,
@@ -41,6 +42,9 @@ app.command("mutate")(mutate.mutate)
 app.command("synth")(synth.synth)
 app.command("build")(build.build)
 app.command("run")(run.run)
+app.command("compress")(compress.compress)
+app.command("decompress")(compress.decompress)
+app.command("unpack")(compress.unpack)
 app.command("boards")(build.boards)
 app.command("doctor")(doctor.doctor)
 
