@@ -13,7 +13,10 @@ import numpy as np
 import pytest
 import scipy.sparse
 
-VERBS = "list describe generate test prove mutate synth build run boards doctor"
+VERBS = (
+    "list describe generate test prove mutate synth build run compress decompress unpack boards "
+    "doctor"
+)
 
 
 def sluice(*arguments, cwd, env=None):

@@ -29,6 +29,7 @@ def compress(
 
     Example: sluice compress weights.safetensors -o weights.sluice --set fraction_bits=4
     """
+    import numpy as np
     from rich.console import Console
     from rich.progress import track
 
@@ -51,6 +52,9 @@ def compress(
                 known = " ".join(chosen.options) or "none"
                 raise ValueError(f"codec {codec} has no option {name!r}: there are {known}")
         found = list(tensors_of(model))
+        # What is wrong with an option is said before anything is drawn.
+        for number in filter(None, dict.fromkeys(format_of(dtype) for _, dtype, _ in found)):
+            chosen.compress(np.zeros(0, np.uint64), number, **options)
     for name, dtype, array in track(found, "compressing", console=Console(stderr=True)):
         number = format_of(dtype)
         if number is None:
@@ -58,9 +62,7 @@ def compress(
             words = Section.from_bytes(data, count=len(data), width=8)
             packed = Packed("raw", {}, {"i": words})
         else:
-            with _one_line():
-                bits = number.to_bits(array.reshape(-1))
-                packed = chosen.compress(bits, number, **options)
+            packed = chosen.compress(number.to_bits(array.reshape(-1)), number, **options)
         tensors[name] = Stored(array.shape, dtype, packed)
         rows.append(_facts(name, dtype, array, tensors[name]))
     size = write_file(output, tensors)
@@ -98,6 +100,7 @@ def _facts(name: str, dtype: str, array: Any, stored: Any) -> dict[str, Any]:
 
     from sluice.compression.codec import find_codec
     from sluice.compression.weights_file import format_of
+    from sluice.formats import Float
 
     packed, number = stored.packed, format_of(dtype)
     before = array.size * array.dtype.itemsize * 8
@@ -109,11 +112,12 @@ def _facts(name: str, dtype: str, array: Any, stored: Any) -> dict[str, Any]:
         "bits": packed.bits,
         "ratio": round(before / packed.bits, 4) if packed.bits else 0,
     }
-    if packed.codec != "lut" or not array.size:
+    if packed.codec != "lut" or not array.size or not isinstance(number, Float):
         return row
     back = find_codec(packed.codec).decompress(packed, number, array.size)
-    given = array.reshape(-1).astype(np.float64)
-    come = number.from_bits(back).astype(np.float64)
+    with np.errstate(invalid="ignore"):
+        given = array.reshape(-1).astype(np.float64)
+        come = number.from_bits(back).astype(np.float64)
     counts = np.isfinite(given) & (given != 0)
     errors = np.abs(come[counts] - given[counts]) / np.abs(given[counts])
     exponents = number.to_bits(array.reshape(-1)) >> np.uint64(number.fraction_bits)

@@ -74,9 +74,9 @@ class RawCodec:
     """Everything as it is."""
 
     name = "raw"
-    options = ()
+    options: tuple[str, ...] = ()
 
-    def compress(self, words: NDArray[np.uint64], number: Format) -> Packed:
+    def compress(self, words: NDArray[np.uint64], number: Format, **options: Any) -> Packed:
         """Return all of it in one section."""
         return Packed("raw", {}, {"i": Section(words, number.width)})
 
@@ -93,7 +93,7 @@ class _Lut(LutCodec):
     """The codec with tables, as :class:`Packed`."""
 
     name = "lut"
-    options = ("exponent_bits", "fraction_bits", "method")
+    options: tuple[str, ...] = ("exponent_bits", "fraction_bits", "method")
 
     def compress(self, words: NDArray[np.uint64], number: Format, **options: Any) -> Packed:
         made, sections = self.pack(words, number, **options)

@@ -142,7 +142,8 @@ def write_file(path: Path, tensors: Mapping[str, Stored]) -> int:
     text = json.dumps(directory, separators=(",", ":")).encode()
     # Blanks behind it, so that the sections begin as they must.
     text += b" " * (-(len(MAGIC) + 8 + len(text)) % ALIGNMENT)
-    whole = b"".join([MAGIC, len(text).to_bytes(8, "little"), text, *data])
+    head = [MAGIC, *(n.to_bytes(4, "little") for n in (len(text), zlib.crc32(text)))]
+    whole = b"".join([*head, text, *data])
     with fresh_file(path) as partial:
         partial.write_bytes(whole)
     return len(whole)
@@ -161,9 +162,11 @@ def read_file(path: Path) -> dict[str, Stored]:
     except OSError as e:
         raise FileError(f"cannot read {path}: {e.strerror}") from e
     begin = len(MAGIC) + 8
-    size = int.from_bytes(whole[len(MAGIC) : begin], "little")
+    size, crc = (int.from_bytes(whole[k : k + 4], "little") for k in (begin - 8, begin - 4))
     if whole[: len(MAGIC)] != MAGIC or len(whole) < begin + size:
         raise FileError(f"{path} is no file of compressed tensors: make one with sluice compress")
+    if zlib.crc32(whole[begin : begin + size]) != crc:
+        raise FileError(f"{path} is damaged: the directory is not what was written")
     try:
         directory = json.loads(whole[begin : begin + size])
         return {name: _read(entry, whole[begin + size :]) for name, entry in directory.items()}

@@ -69,8 +69,8 @@ def exponent_table(words: ArrayLike, fields: Fields) -> list[int]:
 def nearest(fractions: ArrayLike, table: Sequence[int]) -> Words:
     """Return the index of the entry nearest to each fraction; of two as near, the lower one's.
 
-    ``table`` ascends. Of equal entries it is the index of the last one, but for a fraction below
-    them.
+    ``table`` ascends. Of equal entries it is the index of the last one for a fraction above them,
+    and of the first one for the others.
     """
     entries = np.asarray(table, np.int64)
     middles = entries[:-1] + entries[1:] >> 1
