@@ -39,10 +39,11 @@ def pack(array: NDArray[np.float32], **options: Any) -> tuple[NDArray[np.float32
 def gaussian() -> list[str]:
     """Return the table of a million random weights."""
     drawn = (np.random.default_rng(1).normal(size=COUNT) * 0.02).astype(np.float32)
+    columns = ("fraction bits", "bits per weight", "ratio", "largest relative error")
+    columns = (*columns, "even table", "squared error to the even table's")
     lines = [
-        "| fraction bits | bits per weight | ratio | largest relative error | even table | "
-        "squared error to the even table's |",
-        "| --- | --- | --- | --- | --- | --- |",
+        f"| {' | '.join(columns)} |",
+        "|" + " --- |" * len(columns),
     ]
     fraction = FP32.to_bits(drawn) & np.uint64((1 << 23) - 1)
     for bits in track(FRACTIONS, "a million weights"):

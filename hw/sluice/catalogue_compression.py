@@ -14,6 +14,20 @@ _LUT_CASES = (
 
 COMPRESSION: tuple[Entry, ...] = (
     Entry(
+        "lut_compress",
+        "sluice.compression:LutCompress",
+        "weights to indices into a table of exponents and one of fractions",
+        group="compression",
+        systems=("M1",),
+        bench="sluice_sim.bench.lut:LutCompressBench",
+        proof="sluice_sim.formal.lut:prove_lut_compress",
+        golden="sluice_sim.golden.lut:lut_compress",
+        cases=_LUT_CASES,
+        proofs=({"element": "fp16", "lanes": 2, "exponent_bits": 1, "fraction_bits": 1},),
+        mutants={"element": "fp16", "lanes": 3, "exponent_bits": 2, "fraction_bits": 2},
+        measured=FPGA_ONLY,
+    ),
+    Entry(
         "lut_decompress",
         "sluice.compression:LutDecompress",
         "weights from indices into a table of exponents and one of fractions",

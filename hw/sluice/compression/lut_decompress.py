@@ -2,12 +2,13 @@
 
 from typing import Any
 
-from amaranth import Cat, Const, Module, Mux, Signal, Value
+from amaranth import Cat, Module, Mux, Signal, Value
 from amaranth.lib import data, stream, wiring
 from amaranth.lib.wiring import In, Out
 
 from sluice.block import Block
 from sluice.compression.lut_tables import LUT_PARAMETERS, LutFormat, Table, TableLoader
+from sluice.compression.turns import lowest, several
 from sluice.delay import delay
 from sluice.stream import Pipeline, RegisterSlice, sample_settings
 
@@ -327,17 +328,3 @@ class LutDecompress(Block):
             made.append(kept)
         ends = Cat(entry.codes.keep, entry.codes.last)
         m.d.comb += Value.cast(pipeline.result).eq(Cat(*made, delay(m, "ends", ends, 4)))
-
-
-def several(bits: Value) -> Value:
-    """Say whether more than one bit is set."""
-    if len(bits) < 2:
-        return Const(0, 1)
-    half = len(bits) // 2
-    low, high = bits[:half], bits[half:]
-    return several(low) | several(high) | (low.any() & high.any())
-
-
-def lowest(bits: Value) -> Value:
-    """Return the lowest bit that is set, alone."""
-    return Cat(bits[k] & ~bits[:k].any() if k else bits[0] for k in range(len(bits)))

@@ -4,12 +4,13 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from sluice.block import Block
 from sluice_sim.bench.spec import Bench, Scenario, Word, beats, packet, soiled
-from sluice_sim.golden.lut import Fields, lut_decompress
+from sluice_sim.golden.lut import Fields, exponent_table, lut_compress, lut_decompress
 
-__all__ = ["LutDecompressBench"]
+__all__ = ["LutCompressBench", "LutDecompressBench"]
 
 Tables = tuple[list[int], list[int]]
 
@@ -181,3 +182,121 @@ class LutDecompressBench(LutBench):
         gaps = np.diff(moved["o"]).tolist()
         promised = [max(1, count) for count in self.escapes[1:]]
         assert gaps == promised, f"beats came after {gaps} cycles, promised {promised}"
+
+
+class LutCompressBench(LutBench):
+    """Tensors that are scanned, and compressed once or more; with few exponents and with many."""
+
+    modules = ("sluice_sim.bench.tb_mistakes",)
+
+    def __init__(self, block: Block):
+        super().__init__(block)
+        # All exponents are walked over, and the tables leave meanwhile.
+        walk = (1 << self.fields.exponent) + self.entries
+        self.quiet = 3 * walk + 100
+        self.patience = 1000 + 40 * walk
+        self.hold = min(self.hold, self.quiet)
+        self.resets = (walk // 2, walk + 5, 2 * walk + 20)
+
+    def scenario(self, kind: str, rng: np.random.Generator) -> Scenario:
+        f = self.format
+        lanes, top = f.lanes, (1 << self.fields.exponent) - 1
+        self.begin()
+        if kind == "rate":
+            # At most one weight of a beat is an escape.
+            count, kinds = 60, min(f.exponents, top - 1)
+            known = rng.integers(1, kinds + 1, (count, lanes))
+            self.scan(rng, self.words(rng, np.arange(1, kinds + 1)))
+            rare = np.where(np.arange(lanes) == rng.integers(0, lanes, (count, 1)), top, known)
+            some = np.where(rng.random((count, 1)) < 0.5, rare, known)
+            self.pack(self.words(rng, some.ravel()))
+            return self.end()
+        sizes = [0, 1, lanes, lanes + 1, 3 * lanes - 1] if kind == "extremes" else []
+        sizes += rng.integers(0, 6 * lanes, 5, endpoint=True).tolist()
+        for size in sizes:
+            kinds = int(rng.choice([1, 2, f.exponents, f.exponents + 2, top]))
+            some = rng.choice([0, 1, top - 1, top, *rng.integers(0, top, 6)], kinds)
+            words = self.words(rng, rng.choice(some, size), ends=kind == "extremes")
+            self.scan(rng, words)
+            self.pack(words)
+            if rng.random() < 0.4:
+                # Another tensor with the same tables, some of whose exponents have no entry.
+                self.pack(self.words(rng, self.exponents(rng, int(rng.integers(0, 4 * lanes)))))
+        return self.end()
+
+    def mistakes(self, rng: np.random.Generator) -> Iterable[Scenario]:
+        """Yield scans whose centroids are as they must be, too few, too many, or not in order."""
+        count = self.format.fractions
+        even = np.linspace(0, (1 << self.fields.fraction) - 1, count).astype(int).tolist()
+        for table, wrong in (
+            (even, 0),
+            (even[:-1], 1),
+            ([*even, even[-1]], 1),
+            ([*even[:-2], even[-1], even[-2]], 1),
+            ([even[-1]] * count, 0),
+        ):
+            self.begin()
+            # Nothing that has a fraction, as what is near is undefined.
+            self.scan(rng, self.words(rng, np.zeros(3, int)) * np.uint64(0), table=table)
+            if wrong:
+                self.out["tables"] = []
+            scenario = self.end(status=wrong)
+            if wrong:
+                del scenario.expected["tables"]
+            yield scenario
+
+    def begin(self) -> None:
+        self.sent: dict[str, list[Word]] = {"i": [], "fractions": []}
+        self.out: dict[str, list[int]] = {"codes": [], "tables": [], "raw": []}
+        self.escapes: list[int] = []
+
+    def end(self, status: int = 0) -> Scenario:
+        return Scenario(self.sent, self.out, {"status": status})
+
+    def words(
+        self, rng: np.random.Generator, exponents: Any, *, ends: bool = False
+    ) -> NDArray[np.uint64]:
+        """Return numbers with these exponents; some of the fractions are zero, one, or the last."""
+        number = self.format.number
+        count = len(exponents)
+        fraction = rng.integers(0, 1 << number.fraction_bits, count)
+        top = (1 << number.fraction_bits) - 1
+        at_end = rng.random(count) < (0.6 if ends else 0.1)
+        fraction = np.where(at_end, rng.choice([0, 0, 1, top], count), fraction)
+        sign = rng.integers(0, 2, count) << number.width - 1
+        found = fraction | np.asarray(exponents, np.int64) << number.fraction_bits | sign
+        return found.astype(np.uint64)
+
+    def scan(self, rng: np.random.Generator, words: NDArray[np.uint64], table: Any = None) -> None:
+        """Send a tensor that is scanned, with centroids of which some are at its own fractions."""
+        f = self.format
+        if table is None:
+            table = rng.integers(0, 1 << self.fields.fraction, f.fractions)
+            if words.size and rng.random() < 0.7:
+                # Neighbours as far from a weight as each other, and equal ones.
+                step = int(rng.integers(0, 3))
+                found = self.fields.split(rng.choice(words, f.fractions))[2].astype(np.int64)
+                near = found + step * rng.choice([-1, 1], f.fractions)
+                table = np.clip(near, 0, (1 << self.fields.fraction) - 1)
+            table = np.sort(table).tolist()
+        self.sent["i"] += packet(f.words_beat, words.tolist(), 1)
+        noise = rng.integers(0, 1 << f.entry_width, len(table)).tolist()
+        width = self.fields.fraction
+        entries = [c | n >> width << width for c, n in zip(table, noise, strict=True)]
+        self.sent["fractions"] += [Word(w) for w in beats(f.entries_beat, entries)]
+        exponents = exponent_table(words, self.fields)
+        self.tables = exponents, table
+        filled = [*exponents, *[0] * (f.exponents - len(exponents)), *table]
+        self.out["tables"] += beats(f.entries_beat, filled)
+
+    def pack(self, words: NDArray[np.uint64]) -> None:
+        """Send a tensor that is compressed."""
+        f = self.format
+        self.sent["i"] += packet(f.words_beat, words.tolist(), 0)
+        codes, raw = lut_compress(words, *self.tables, self.fields)
+        self.out["codes"] += beats(f.codes_beat, codes.tolist())
+        self.out["raw"] += beats(f.raw_beat, raw.tolist())
+
+    def latency_pairs(self, inputs: int, outputs: int) -> Iterable[tuple[int, int]]:
+        """Return a beat that nothing before it holds up, with its codes."""
+        return ((inputs - outputs, 0),)

@@ -4,11 +4,12 @@ from typing import Any
 
 from amaranth import Cat, Const, Signal, Value
 
-from sluice.compression.lut_decompress import lowest
+from sluice.compression.turns import first_turn, lowest
 from sluice_sim.formal.engine import Proof
-from sluice_sim.formal.monitors import Source, Token, add_track
+from sluice_sim.formal.monitors import Source, Token, add_rules, add_track, tokens_of
+from sluice_sim.formal.sparsity import cut
 
-__all__ = ["prove_lut_decompress"]
+__all__ = ["prove_lut_compress", "prove_lut_decompress"]
 
 
 def prove_lut_decompress(proof: Proof) -> None:
@@ -81,3 +82,47 @@ def prove_lut_decompress(proof: Proof) -> None:
     word = Value.cast(dut.raw.payload.data[0]) & dut.raw.payload.keep.replicate(len(turn.word))
     proof.forbid("another weight goes", goes & wants & (turn.word != word))
     proof.forbid("a weight comes from nowhere", goes & ~wants & turn.word.any())
+
+
+def prove_lut_compress(proof: Proof) -> None:
+    """Prove the rules of codes and of raw weights, and what becomes of what the pipeline gives.
+
+    That is anything, with its first turn as it must be. Every beat leaves as codes, once and in
+    order; every weight that has a turn leaves on ``raw``, in order, in packets that end where those
+    of the codes do.
+    """
+    dut: Any = proof.dut
+    Source(proof, dut.i)
+    Source(proof, dut.fractions, name="fractions")
+    (came,) = cut(proof, dut.pipeline, "pipeline")
+    beat, width = came.payload, dut.format.number.width
+    turn, keep = beat.turn, beat.codes.keep
+    # The escapes are any lanes that there are.
+    escapes = turn.lane | turn.others
+    proof.suppose(~came.valid | (Value.cast(turn) == first_turn(escapes)))
+    proof.suppose(~came.valid | ~(escapes & ~keep).any())
+    for name in ("codes", "raw"):
+        add_rules(proof, getattr(dut, name), name=name)
+    taken = came.valid & came.ready
+    leaves = dut.codes.valid & dut.codes.ready
+    add_track(
+        proof,
+        "codes",
+        [Token(taken, Value.cast(beat.codes))],
+        [Token(leaves, Value.cast(dut.codes.payload))],
+        capacity=3,
+        quiet=~came.valid & dut.codes.ready & dut.raw.ready,
+        ends=False,
+    )
+    words = [
+        Token(taken & escapes[k], Cat(beat.words.word_select(k, width), Const(0, 1)))
+        for k in range(dut.lanes)
+    ]
+    add_track(
+        proof,
+        "raw",
+        [*words, Token(taken & beat.codes.last, Const(1 << width, width + 1))],
+        tokens_of(dut.raw.payload, dut.raw.valid & dut.raw.ready),
+        capacity=2 * dut.lanes + 5,
+        quiet=~came.valid & dut.codes.ready & dut.raw.ready,
+    )

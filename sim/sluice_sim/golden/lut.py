@@ -59,9 +59,11 @@ class Fields:
 def exponent_table(words: ArrayLike, fields: Fields) -> list[int]:
     """Return the exponents that get an entry: zero first, then the largest ones downwards.
 
-    Those that there is no room for, the smallest, get none.
+    Those that there is no room for, the smallest, get none; nor does that of subnormals and NaN
+    alone.
     """
-    there = set(fields.split(words)[1].tolist())
+    _, exponent, fraction = fields.split(words)
+    there = set(exponent[~fields.is_special(exponent) | (fraction == 0)].tolist())
     order = [0, *range((1 << fields.exponent) - 1, 0, -1)]
     return [e for e in order if e in there][: fields.exponents]
 
