@@ -1,0 +1,70 @@
+"""What is proven of compressed ternary weights."""
+
+from typing import Any
+
+from amaranth import Cat, Const, Value
+
+from sluice.delay import delay
+from sluice_sim.formal.engine import Proof
+from sluice_sim.formal.monitors import Source, Token, add_rules, add_track, tokens_of
+from sluice_sim.formal.sparsity import short_circuit
+
+__all__ = ["prove_ternary_compress"]
+
+
+def value_of(first: Value, second: Value) -> Value:
+    """Return the value of a pair of weights, each as two's complement of two bits."""
+
+    def digit(weight: Value) -> Value:
+        return Cat(weight[0] & ~weight[1], weight[1])
+
+    return (digit(first) + 3 * digit(second) - 1)[:3]
+
+
+def prove_ternary_compress(proof: Proof) -> None:
+    """Prove the stream rules, and: flags and values are those of the weights, in order.
+
+    A weight with an illegal code counts as zero. No lane of the values is wasted, and the input
+    never waits while both outputs are ready, and were in the cycle before. In place of the
+    pipeline, whose rules are those of its queue, there are wires. The codes are the natural ones.
+    """
+    dut: Any = proof.dut
+    short_circuit(dut.pipeline)
+    source = Source(proof, dut.i)
+    i, flags, values = dut.i.payload, dut.flags, dut.values
+    weights = [Value.cast(code).as_unsigned() for code in i.data]
+    weights = [code & (i.keep[k] & (code != 0b10)).replicate(2) for k, code in enumerate(weights)]
+    pairs = list(zip(weights[::2], weights[1::2], strict=True))
+    there = Cat(Cat(a, b).any() for a, b in pairs)
+    keep = Cat(i.keep[k] for k in range(0, dut.lanes, 2))
+    for name, port in (("flags", flags), ("values", values)):
+        add_rules(proof, port, name=name)
+    quiet = ~dut.i.valid & flags.ready & values.ready
+    bits = Value.cast(flags.payload.data) & flags.payload.keep
+    add_track(
+        proof,
+        "i to flags",
+        [Token(source.taken, Cat(there, keep, i.last))],
+        [Token(flags.valid & flags.ready, Cat(bits, flags.payload.keep, flags.payload.last))],
+        capacity=2,
+        quiet=quiet,
+        ends=False,
+    )
+    entering = [
+        Token(source.taken & there[k], Cat(value_of(*pair), Const(0, 1)))
+        for k, pair in enumerate(pairs)
+    ]
+    entering.append(Token(source.taken & i.last, Const(8, 4)))
+    add_track(
+        proof,
+        "i to values",
+        entering,
+        tokens_of(values.payload, values.valid & values.ready),
+        capacity=3 * (dut.pairs + 1) + dut.pairs,
+        quiet=quiet,
+    )
+    wasted = values.valid & ~values.payload.last & ~values.payload.keep.all()
+    proof.forbid("a lane is wasted", wasted)
+    went = delay(proof.module, "went", flags.ready & values.ready, 1, reset=True)
+    held = dut.i.valid & ~dut.i.ready & flags.ready & values.ready & went
+    proof.forbid("the input waits while no output does", held)
