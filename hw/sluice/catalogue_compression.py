@@ -39,4 +39,18 @@ COMPRESSION: tuple[Entry, ...] = (
         proofs=({"lanes": 4, "stages": 0},),
         mutants={"lanes": 8, "codes": "01,11,10", "stages": 3, "count_bits": 6},
     ),
+    _ternary(
+        "ternary_decompress",
+        "TernaryDecompress",
+        "weights 0, +1, -1 from a bit for each pair and 3 bits for those that are not zero",
+        presets=_WIDE,
+        measured=_MEASURED,
+        cases=(
+            {"lanes": 4, "stages": 0},
+            {"lanes": 4, "codes": "00,01,10", "stages": 3},
+            {"lanes": 8, "codes": "11,10,01", "stages": 7},
+        ),
+        proofs=({"lanes": 4, "stages": 0},),
+        mutants={"lanes": 8, "codes": "01,11,10", "stages": 3},
+    ),
 )

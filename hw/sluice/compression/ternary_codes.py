@@ -16,7 +16,7 @@ __all__ = [
     "VALUE",
     "WEIGHT",
     "Codes",
-    "connect_values",
+    "connect_pairs",
     "look_up",
     "split_codes",
 ]
@@ -24,6 +24,9 @@ __all__ = [
 # What the elements of the streams are. With the natural codes a weight is its own number.
 WEIGHT = Fixed("int2", 2, "int8")
 VALUE = Fixed("uint3", 3, "uint8", is_signed=False)
+
+# Both weights of a pair, in an element of this format.
+ITEM, ITEM_BITS = "int4", 4
 
 NATURAL = "00,01,11"
 
@@ -72,12 +75,13 @@ def look_up(index: Value, table: Sequence[int], width: int) -> Value:
     return Cat(Cat(rows).any() if rows else Const(0, 1) for rows in ones)
 
 
-def connect_values(m: Module, values: Any, o: Any, text: str) -> None:
-    """Connect a stream of values to one of the pairs that they stand for."""
+def connect_pairs(m: Module, flags: Any, values: Any, expand: Any, text: str) -> None:
+    """Connect flags, and the pairs that values stand for, to an expander of items of 4 bits."""
     table = pair_items(text)
-    items = [look_up(Value.cast(value), table, 4) for value in values.payload.data]
-    m.d.comb += [
-        o.valid.eq(values.valid),
-        values.ready.eq(o.ready),
-        Value.cast(o.payload).eq(Cat(*items, values.payload.keep, values.payload.last)),
-    ]
+    given, come = flags.payload, values.payload
+    # A flag that does not count would take a value.
+    bits = Value.cast(given.data) & given.keep
+    items = [look_up(Value.cast(value), table, ITEM_BITS) for value in come.data]
+    words = Cat(bits, given.keep, given.last), Cat(*items, come.keep, come.last)
+    for i, o, word in zip((flags, values), (expand.flags, expand.i), words, strict=True):
+        m.d.comb += [o.valid.eq(i.valid), i.ready.eq(o.ready), Value.cast(o.payload).eq(word)]

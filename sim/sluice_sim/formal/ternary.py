@@ -2,14 +2,14 @@
 
 from typing import Any
 
-from amaranth import Cat, Const, Value
+from amaranth import Cat, Const, Module, Value
 
 from sluice.delay import delay
 from sluice_sim.formal.engine import Proof
 from sluice_sim.formal.monitors import Source, Token, add_rules, add_track, tokens_of
 from sluice_sim.formal.sparsity import short_circuit
 
-__all__ = ["prove_ternary_compress"]
+__all__ = ["prove_ternary_compress", "prove_ternary_decompress"]
 
 
 def value_of(first: Value, second: Value) -> Value:
@@ -68,3 +68,71 @@ def prove_ternary_compress(proof: Proof) -> None:
     went = delay(proof.module, "went", flags.ready & values.ready, 1, reset=True)
     held = dut.i.valid & ~dut.i.ready & flags.ready & values.ready & went
     proof.forbid("the input waits while no output does", held)
+
+
+def prove_ternary_decompress(proof: Proof) -> None:
+    """Prove the stream rules, and, as long as packets have as many values as flags are set: all.
+
+    Pairs come out zero or not as their flags say, in beats as theirs, with the second weight of the
+    last one or without it as the setting says; those that are not zero are those of the values, in
+    their order; and nothing waits where there are values and the output is ready. In place of
+    pipelines, queue and buffer, whose rules are proven of these, there are wires. The codes are the
+    natural ones.
+    """
+    dut: Any = proof.dut
+    short_circuit(dut.expand.places)
+    short_circuit(dut.expand.elements)
+    wire(dut.odds)
+    wire(dut.output)
+    source = Source(proof, dut.flags, name="flags")
+    Source(proof, dut.values, name="values")
+    odd = source.settings(proof, dut.config).odd
+    add_rules(proof, dut.o)
+    flags, values, o = dut.flags.payload, dut.values, dut.o
+    proof.suppose(~(dut.expand.moves & dut.expand.wrong.any()))
+    came, went = values.valid & values.ready, o.valid & o.ready
+    weights = [Value.cast(code).as_unsigned() for code in o.payload.data]
+    pairs = list(zip(weights[::2], weights[1::2], strict=True))
+    there = [Cat(a, b).any() for a, b in pairs]
+    firsts = [went & o.payload.keep[2 * k] for k in range(dut.pairs)]
+    # A beat is one token, and its end says whether a weight is missing.
+    bits = Value.cast(flags.data) & flags.keep
+    single = odd & flags.last & flags.keep[0]
+    keep = Cat(o.payload.keep[2 * k] for k in range(dut.pairs))
+    missing = o.payload.keep.xor()
+    add_track(
+        proof,
+        "flags to o",
+        [Token(source.taken, Cat(bits, flags.keep, flags.last, single))],
+        [Token(went, Cat(Cat(there) & keep, keep, o.payload.last, missing))],
+        capacity=0,
+        quiet=~dut.flags.valid & o.ready,
+        ends=False,
+    )
+    add_track(
+        proof,
+        "values to o",
+        [
+            Token(came & values.payload.keep[k], Value.cast(values.payload.data[k]))
+            for k in range(dut.pairs)
+        ],
+        [
+            Token(first & flag, value_of(*pair))
+            for first, flag, pair in zip(firsts, there, pairs, strict=True)
+        ],
+        capacity=dut.pairs,
+        quiet=Const(0),
+    )
+    held = dut.flags.valid & ~dut.flags.ready & values.valid & o.ready
+    proof.forbid("flags wait while nothing else does", held)
+
+
+def wire(queue: Any) -> None:
+    """Put wires in the place of a queue or a buffer."""
+    m = Module()
+    m.d.comb += [
+        queue.o.valid.eq(queue.i.valid),
+        queue.o.payload.eq(queue.i.payload),
+        queue.i.ready.eq(queue.o.ready),
+    ]
+    queue.elaborate = lambda platform: m
