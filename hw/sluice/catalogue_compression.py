@@ -53,4 +53,19 @@ COMPRESSION: tuple[Entry, ...] = (
         proofs=({"lanes": 4, "stages": 0},),
         mutants={"lanes": 8, "codes": "01,11,10", "stages": 3},
     ),
+    _ternary(
+        "ternary_dot",
+        "TernaryDot",
+        "sums of numbers times compressed weights 0, +1, -1, without a multiplier",
+        presets=_WIDE,
+        measured=_MEASURED,
+        cases=(
+            {"element": "int4", "lanes": 4, "stages": 0},
+            {"element": "uint4", "target": "int16", "lanes": 4, "stages": 2},
+            {"element": "int16", "target": "int16", "lanes": 8, "stages": 5},
+            {"element": "uint16", "lanes": 32, "stages": 9},
+        ),
+        proofs=({"element": "int4", "lanes": 4, "stages": 0},),
+        mutants={"target": "int16", "lanes": 8, "stages": 3},
+    ),
 )

@@ -2,5 +2,6 @@
 
 from sluice.compression.ternary_compress import TernaryCompress
 from sluice.compression.ternary_decompress import TernaryDecompress
+from sluice.compression.ternary_dot import TernaryDot
 
-__all__ = ["TernaryCompress", "TernaryDecompress"]
+__all__ = ["TernaryCompress", "TernaryDecompress", "TernaryDot"]

@@ -7,14 +7,17 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sluice.block import Block
+from sluice.formats import FORMATS
 from sluice_sim.bench.sparsity import flags_of
 from sluice_sim.bench.spec import Bench, Scenario, Word, beats, packet, soiled
-from sluice_sim.golden.ternary import ternary_compress, ternary_decompress
+from sluice_sim.golden.ternary import ternary_compress, ternary_decompress, ternary_dot
 
-__all__ = ["TernaryCompressBench", "TernaryDecompressBench"]
+__all__ = ["TernaryCompressBench", "TernaryDecompressBench", "TernaryDotBench"]
 
 # Flags, values, and whether the number of weights is odd.
 Packet = tuple[NDArray[np.bool_], NDArray[np.uint64], bool]
+# Flags, values, and numbers.
+Product = tuple[NDArray[np.bool_], NDArray[np.uint64], NDArray[np.int64]]
 
 
 def codes_of(block: Any) -> tuple[int, int, int]:
@@ -150,3 +153,118 @@ class TernaryDecompressBench(Bench):
                     behind = np.ones(3, bool), self.any_values(rng, 3), True
                     broken = flags, self.any_values(rng, ones + wrong), False
                     yield self.of([broken, behind], rng, mismatch=wrong != 0)
+
+
+class TernaryDotBench(Bench):
+    """Sums of all signs and sizes, out of range where a few beats can bring them there."""
+
+    modules = ("sluice_sim.bench.tb_mistakes",)
+    ends: Iterable[int] = ()
+
+    def __init__(self, block: Block):
+        super().__init__(block)
+        number = FORMATS[self.block.element]
+        self.low, self.high = int(number.min), int(number.max)
+        self.bits = FORMATS[self.block.target].width
+
+    def scenario(self, kind: str, rng: np.random.Generator) -> Scenario:
+        packets: list[Product] = []
+        for weights in weights_of(kind, rng, self.block.lanes):
+            if kind == "rate":
+                # Packets of one beat and more, one behind the other.
+                cuts = np.cumsum(rng.integers(1, 4, 14)) * self.block.lanes
+                packets += [self.product(part, rng) for part in np.split(weights, cuts)[:-1]]
+                continue
+            ends = kind == "extremes" and rng.random() < 0.7
+            packets.append(self.product(weights, rng, ends=ends))
+        if kind == "extremes":
+            packets += self.large(rng)
+        return self.of(packets, rng)
+
+    def product(
+        self, weights: NDArray[np.int64], rng: np.random.Generator, *, ends: bool = False
+    ) -> Product:
+        """Return weights, compressed, and numbers: any, or the ends of their range."""
+        flags, values, _ = ternary_compress(weights & 3)
+        numbers = rng.integers(self.low, self.high, weights.size, endpoint=True)
+        if ends:
+            numbers = rng.choice([self.low, self.high], weights.size)
+        return flags, values, numbers
+
+    def large(self, rng: np.random.Generator) -> Iterable[Product]:
+        """Yield the largest sums of a beat of either sign, and sums out of range, if they fit."""
+        lanes = self.block.lanes
+        beat = max(self.high, -self.low) * lanes
+        out = (1 << self.bits - 1) // beat + 1
+        for sign in (1, -1):
+            for number in (self.low, self.high):
+                for count in (1, 3, *((out, out + 3) if out < 300 else ())):
+                    weights = np.full(count * lanes, sign)
+                    flags, values, _ = ternary_compress(weights & 3)
+                    yield flags, values, np.full(weights.size, number)
+                    yield self.product(rng.choice([0, 1, -1], lanes), rng)
+        if out < 300:
+            # Out of range, and back.
+            weights = np.repeat([1, -1], out * lanes)
+            flags, values, _ = ternary_compress(weights & 3)
+            yield flags, values, np.full(weights.size, self.high)
+
+    def of(self, packets: Iterable[Product], rng: np.random.Generator) -> Scenario:
+        """Return what is sent for packets, and what comes of them."""
+        block = self.block
+        sent: dict[str, list[Word]] = {"flags": [], "values": [], "i": []}
+        out: list[int] = []
+        ends: list[int] = []
+        status = 0
+        for flags, values, numbers in packets:
+            for name, beat, row in (
+                ("flags", block.flags_beat, flags.astype(int)),
+                ("values", block.values_beat, values),
+                ("i", block.i_beat, numbers),
+            ):
+                words = [soiled(beat, w, rng) for w in beats(beat, row.tolist())]
+                if name == "i":
+                    words = self.even(words, len(sent["flags"]) - len(sent["i"]))
+                sent[name] += map(Word, words)
+            total, left = ternary_dot(flags, values, numbers, lanes=block.lanes, bits=self.bits)
+            out += beats(block.o_beat, [total])
+            ends.append(len(sent["flags"]) - 1)
+            uneven = -(-numbers.size // 2) != flags.size
+            mismatch = int(flags.sum()) != values.size
+            status |= int(uneven) | mismatch << 1 | left << 2
+        self.ends = ends
+        return Scenario(sent, {"o": out}, {"status": status})
+
+    def even(self, words: list[int], count: int) -> list[int]:
+        """Return as many beats as there are of flags; what is too much does not belong to them."""
+        return words + [0] * (count - len(words))
+
+    def latency_pairs(self, inputs: int, outputs: int) -> Iterable[tuple[int, int]]:
+        return zip(self.ends, range(outputs), strict=True)
+
+    def mistakes(self, rng: np.random.Generator) -> Iterable[Scenario]:
+        """Yield packets that fit, and others with a value or a number less, or more."""
+        lanes = self.block.lanes
+        for size in (1, lanes - 1, lanes, 2 * lanes - 3, 2 * lanes):
+            flags, values, numbers = self.product(rng.choice([1, -1], size), rng)
+            more = np.append(values, values[:1])
+            # One number more than an odd number has is that of the weight that is missing.
+            for came in (numbers, np.append(numbers, self.high)[: size + size % 2], numbers[:-2]):
+                yield self.of([(flags, values, came), (flags, values, numbers)], rng)
+            for given in (values[:-1], more, np.tile(values, 3)):
+                behind = self.product(rng.choice([1, -1], 3), rng)
+                yield self.of([(flags, given, numbers), behind], rng)
+        for sign in (1, -1):
+            yield from (self.of([p], rng) for p in self.near(sign))
+
+    def near(self, sign: int) -> Iterable[Product]:
+        """Yield sums at the end of the range, and one beyond it, if they fit."""
+        lanes = self.block.lanes
+        most = (1 << self.bits - 1) - (sign > 0)
+        count = most // self.high
+        if count > 300 * lanes:
+            return
+        for rest in (most % self.high, most % self.high + 1):
+            numbers = np.append(np.full(count, self.high), rest)
+            flags, values, _ = ternary_compress(np.full(numbers.size, sign) & 3)
+            yield flags, values, numbers

@@ -7,9 +7,9 @@ from amaranth import Cat, Const, Module, Value
 from sluice.delay import delay
 from sluice_sim.formal.engine import Proof
 from sluice_sim.formal.monitors import Source, Token, add_rules, add_track, tokens_of
-from sluice_sim.formal.sparsity import short_circuit
+from sluice_sim.formal.sparsity import cut, short_circuit
 
-__all__ = ["prove_ternary_compress", "prove_ternary_decompress"]
+__all__ = ["prove_ternary_compress", "prove_ternary_decompress", "prove_ternary_dot"]
 
 
 def value_of(first: Value, second: Value) -> Value:
@@ -125,6 +125,31 @@ def prove_ternary_decompress(proof: Proof) -> None:
     )
     held = dut.flags.valid & ~dut.flags.ready & values.valid & o.ready
     proof.forbid("flags wait while nothing else does", held)
+
+
+def prove_ternary_dot(proof: Proof) -> None:
+    """Prove the stream rules, and that every packet of weights gives one packet of one element.
+
+    Weights that come from where they are expanded are any, and so is what is computed: both are
+    left to the bench, and how pairs go to flags to :func:`prove_ternary_decompress`.
+    """
+    dut: Any = proof.dut
+    (came,) = cut(proof, dut.expand, "expand", i="flags")
+    make = dut.make_unit
+    dut.make_unit = lambda: proof.give_anything(make(), "result")
+    Source(proof, dut.i)
+    add_rules(proof, dut.o)
+    o, taken = dut.o.payload, came.valid & came.ready
+    add_track(
+        proof,
+        "weights to o",
+        [Token(taken & came.payload.last, Const(1, 1))],
+        [Token(dut.o.valid & dut.o.ready, o.last & o.keep.all())],
+        capacity=dut.pipeline.depth,
+        quiet=~taken & dut.o.ready,
+        ends=False,
+    )
+    proof.forbid("a beat meets none", taken != (dut.i.valid & dut.i.ready))
 
 
 def wire(queue: Any) -> None:
