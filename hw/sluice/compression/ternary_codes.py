@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from amaranth import Cat, Const, Module, Value
+from amaranth import Cat, Const, Value
 
 from sluice.formats import Fixed
 from sluice.params import Parameter
@@ -16,8 +16,8 @@ __all__ = [
     "VALUE",
     "WEIGHT",
     "Codes",
-    "connect_pairs",
     "look_up",
+    "pair_items",
     "split_codes",
 ]
 
@@ -73,15 +73,3 @@ def look_up(index: Value, table: Sequence[int], width: int) -> Value:
     found = [index == k for k in range(len(table))]
     ones = ([f for f, v in zip(found, table, strict=True) if v >> b & 1] for b in range(width))
     return Cat(Cat(rows).any() if rows else Const(0, 1) for rows in ones)
-
-
-def connect_pairs(m: Module, flags: Any, values: Any, expand: Any, text: str) -> None:
-    """Connect flags, and the pairs that values stand for, to an expander of items of 4 bits."""
-    table = pair_items(text)
-    given, come = flags.payload, values.payload
-    # A flag that does not count would take a value.
-    bits = Value.cast(given.data) & given.keep
-    items = [look_up(Value.cast(value), table, ITEM_BITS) for value in come.data]
-    words = Cat(bits, given.keep, given.last), Cat(*items, come.keep, come.last)
-    for i, o, word in zip((flags, values), (expand.flags, expand.i), words, strict=True):
-        m.d.comb += [o.valid.eq(i.valid), i.ready.eq(o.ready), Value.cast(o.payload).eq(word)]

@@ -7,18 +7,16 @@ from amaranth.lib import data, stream, wiring
 from amaranth.lib.wiring import In, Out
 
 from sluice.block import Block
+from sluice.compression.expand_pairs import ExpandPairs
 from sluice.compression.ternary_codes import (
-    ITEM,
     NATURAL,
     VALUE,
     WEIGHT,
     Codes,
-    connect_pairs,
     split_codes,
 )
 from sluice.formats import FORMATS
 from sluice.params import Int
-from sluice.sparsity.expand import Expand
 from sluice.stream import Beat, Fifo, SkidBuffer, sample_settings
 
 __all__ = ["TernaryDecompress"]
@@ -56,9 +54,9 @@ class TernaryDecompress(Block):
 
     Attributes
     ----------
-    latency : stages + 5 cycles
-        From ``flags`` to ``o``: places and values have a datapath with an output queue each, and
-        there is a buffer behind. A value that comes late has half of that to go.
+    latency : stages + 6 cycles
+        From ``flags`` to ``o``: places and values have a datapath with an output queue and a buffer
+        each. A value that comes late has half of that to go.
     interval : 1 cycle
         Between beats of ``flags``, at every density, which nothing could better. Values that are
         too many cost a cycle for each beat with no other.
@@ -98,10 +96,10 @@ class TernaryDecompress(Block):
         self.flags_beat = Beat(FORMATS["bit"], self.pairs)
         self.values_beat = Beat(VALUE, self.pairs)
         self.o_beat = Beat(WEIGHT, self.lanes)
-        self.expand = Expand(element=ITEM, lanes=self.pairs, stages=self.stages)
+        self.expand = ExpandPairs(pairs=self.pairs, stages=self.stages)
         # As many packets as there are beats on the way, all of which may end one.
-        depth = self.expand.places.depth + self.expand.elements.depth
-        self.odds = Fifo(shape=1, depth=depth, always_ready=True)
+        depth = 1 << (self.expand.depth - 1).bit_length()
+        self.odds = Fifo(shape=1, depth=depth, always_ready=True, read_ahead=True)
         self.output = SkidBuffer(shape=self.o_beat)
         self.latency = self.expand.latency + SkidBuffer.latency
         super().__init__(
@@ -118,7 +116,7 @@ class TernaryDecompress(Block):
         m = Module()
         m.submodules.expand, m.submodules.odds = expand, odds = self.expand, self.odds
         m.submodules.output = output = self.output
-        connect_pairs(m, self.flags, self.values, expand, self.codes)
+        expand.feed(m, self.flags, self.values, self.codes)
         wiring.connect(m, output.o, wiring.flipped(self.o))
         come: Any = expand.o
         beat, ends = come.payload, self.flags.payload.last

@@ -7,12 +7,12 @@ from amaranth.lib import data, stream
 from amaranth.lib.wiring import In, Out
 
 from sluice.block import Block
-from sluice.compression.ternary_codes import ITEM, NATURAL, VALUE, connect_pairs
+from sluice.compression.expand_pairs import ExpandPairs
+from sluice.compression.ternary_codes import NATURAL, VALUE
 from sluice.compression.ternary_dot_unit import TernaryDotUnit
 from sluice.delay import delay
 from sluice.formats import FORMATS, Fixed
 from sluice.params import Choice, Int
-from sluice.sparsity.expand import Expand
 from sluice.stream import Beat, Pipeline, join
 
 __all__ = ["TernaryDot"]
@@ -52,8 +52,8 @@ class TernaryDot(Block):
 
     Attributes
     ----------
-    latency : ``min(stages, 2 * log2(lanes / 2) + 4) + min(stages, log2(lanes) + 2) + 7`` cycles
-        From the last beat of ``flags`` to ``o``: two datapaths, the sum, and the queues of both.
+    latency : ``min(stages, 2 * log2(lanes / 2) + 4) + min(stages, log2(lanes) + 2) + 8`` cycles
+        From the last beat of ``flags`` to ``o``: two datapaths with queues, a buffer, and the sum.
     interval : 1 cycle
         One beat per cycle, at every density, which nothing could better.
 
@@ -107,7 +107,7 @@ class TernaryDot(Block):
         self.values_beat = Beat(VALUE, self.pairs)
         self.i_beat = Beat(FORMATS[self.element], self.lanes)
         self.o_beat = Beat(FORMATS[self.target], 1)
-        self.expand = Expand(element=ITEM, lanes=self.pairs, stages=self.stages)
+        self.expand = ExpandPairs(pairs=self.pairs, stages=self.stages)
         self.unit_latency = self.make_unit().latency
         self.pipeline = Pipeline(
             i_shape=data.StructLayout({"weights": self.expand.i_beat, "i": self.i_beat}),
@@ -139,7 +139,7 @@ class TernaryDot(Block):
         m.submodules.expand, m.submodules.pipeline = expand, pipeline = self.expand, self.pipeline
         m.submodules.sum = unit = self.make_unit()
         # An item is two weights as the unit takes them: natural codes.
-        connect_pairs(m, self.flags, self.values, expand, NATURAL)
+        expand.feed(m, self.flags, self.values, NATURAL)
         join(m, {"weights": expand.o, "i": self.i}, pipeline.i)
         weights, i = pipeline.entry.weights, pipeline.entry.i
         pairs = Cat(pair.replicate(2) for pair in weights.keep)

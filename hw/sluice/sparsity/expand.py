@@ -154,9 +154,21 @@ class Expand(Block):
         placed = Cat(flow.flags, *crosses, flow.held, flow.rest, flow.over)
         m.d.comb += Value.cast(pipeline.result).eq(placed)
 
+    def placed(self, m: Module) -> Any:
+        """Return the stream of flags whose places are known."""
+        return self.places.o
+
+    def takes(self, word: Any, first: Value, ended: Value) -> Value:
+        """Return whether a beat of flags takes one of elements, whose packet has ``ended``."""
+        return first | (word.over & ~ended)
+
+    def ended(self, ends: Value, last: Value) -> Value:
+        """Return what the next beat of flags is told of that."""
+        return ends
+
     def _take(self, m: Module) -> None:
         """Bring beats of elements together with flags."""
-        come, go, i = self.places.o, self.elements.i, self.i.payload
+        come, go, i = self.placed(m), self.elements.i, self.i.payload
         word = come.payload
         # What is left of the packet is dropped.
         drops = Signal()
@@ -164,7 +176,7 @@ class Expand(Block):
         keep, ended = Signal(self.lanes, reset_less=True), Signal(reset_less=True)
         takes, meets, moves = Signal(), Signal(), self.moves
         m.d.comb += [
-            takes.eq(first | (word.over & ~ended)),
+            takes.eq(self.takes(word, first, ended)),
             meets.eq(come.valid & ~drops & (~takes | self.i.valid)),
             moves.eq(meets & go.ready),
             go.valid.eq(meets),
@@ -196,7 +208,12 @@ class Expand(Block):
         with m.If(moved & was_wrong.any()):
             m.d.sync += self.status.mismatch.eq(1)
         with m.If(moves):
-            m.d.sync += [first.eq(last), keep.eq(reached), ended.eq(ends), drops.eq(last & ~ends)]
+            m.d.sync += [
+                first.eq(last),
+                keep.eq(reached),
+                ended.eq(self.ended(ends, last)),
+                drops.eq(last & ~ends),
+            ]
         with m.Elif(drops & self.i.valid):
             m.d.sync += drops.eq(~i.last)
 

@@ -76,12 +76,13 @@ def prove_ternary_decompress(proof: Proof) -> None:
     Pairs come out zero or not as their flags say, in beats as theirs, with the second weight of the
     last one or without it as the setting says; those that are not zero are those of the values, in
     their order; and nothing waits where there are values and the output is ready. In place of
-    pipelines, queue and buffer, whose rules are proven of these, there are wires. The codes are the
-    natural ones.
+    pipelines, queue and buffers, whose rules are proven of these, there are wires. The codes are
+    the natural ones.
     """
     dut: Any = proof.dut
     short_circuit(dut.expand.places)
     short_circuit(dut.expand.elements)
+    wire(dut.expand.buffer)
     wire(dut.odds)
     wire(dut.output)
     source = Source(proof, dut.flags, name="flags")
