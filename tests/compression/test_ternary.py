@@ -218,7 +218,7 @@ BROKEN = [
         "values.valid.eq(come.valid)",
         "values: changed",
     ),
-    ("ternary_decompress", "~(single & ~behind)", "~single", "o: changed"),
+    ("ternary_decompress", "~(single & ~behind)", "~single", "flags to o: changed"),
     (
         "ternary_dot",
         "self.o.valid.eq(pipeline.o.valid & result.last)",
