@@ -91,7 +91,7 @@ class TernaryCompressBench(Bench):
 class TernaryDecompressBench(Bench):
     """Flags and values of weights, in odd and even numbers; some have too few values, or more."""
 
-    modules = ("sluice_sim.bench.tb_mistakes",)
+    modules = ("sluice_sim.bench.tb_inputs", "sluice_sim.bench.tb_mistakes")
 
     def __init__(self, block: Block):
         super().__init__(block)
@@ -158,7 +158,7 @@ class TernaryDecompressBench(Bench):
 class TernaryDotBench(Bench):
     """Sums of all signs and sizes, out of range where a few beats can bring them there."""
 
-    modules = ("sluice_sim.bench.tb_mistakes",)
+    modules = ("sluice_sim.bench.tb_inputs", "sluice_sim.bench.tb_mistakes")
     ends: Iterable[int] = ()
 
     def __init__(self, block: Block):
