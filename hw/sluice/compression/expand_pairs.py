@@ -25,6 +25,8 @@ class ExpandPairs(Expand):
         As in :class:`Expand`.
     """
 
+    first_over = True
+
     def __init__(self, *, pairs: int, stages: int):
         super().__init__(element=ITEM, lanes=pairs, stages=stages)
         self.buffer = SkidBuffer(shape=self.places.o_shape)
@@ -40,18 +42,11 @@ class ExpandPairs(Expand):
             to.valid.eq(come.valid),
             come.ready.eq(to.ready),
             to.payload.eq(come.payload),
-            # The first beat of a packet takes one, whatever it has.
             to.payload.over.eq(come.payload.over | begins),
         ]
         with m.If(come.valid & to.ready):
             m.d.sync += begins.eq(come.payload.flags.last)
         return self.buffer.o
-
-    def takes(self, word: Any, first: Value, ended: Value) -> Value:
-        return word.over & ~ended
-
-    def ended(self, ends: Value, last: Value) -> Value:
-        return ends & ~last
 
     def feed(self, m: Module, flags: Any, values: Any, codes: str) -> None:
         """Connect streams of flags, and of the values of pairs with such codes."""

@@ -74,6 +74,8 @@ class Expand(Block):
     o: stream.Interface
     status: Any
     interval = 1
+    # ``over`` is set with the first beat of a packet, which takes elements whatever it has.
+    first_over = False
 
     PARAMETERS = (
         Choice("element", "number format of the data", tuple(FORMATS)),
@@ -158,14 +160,6 @@ class Expand(Block):
         """Return the stream of flags whose places are known."""
         return self.places.o
 
-    def takes(self, word: Any, first: Value, ended: Value) -> Value:
-        """Return whether a beat of flags takes one of elements, whose packet has ``ended``."""
-        return first | (word.over & ~ended)
-
-    def ended(self, ends: Value, last: Value) -> Value:
-        """Return what the next beat of flags is told of that."""
-        return ends
-
     def _take(self, m: Module) -> None:
         """Bring beats of elements together with flags."""
         come, go, i = self.placed(m), self.elements.i, self.i.payload
@@ -173,10 +167,11 @@ class Expand(Block):
         # What is left of the packet is dropped.
         drops = Signal()
         first = Signal(init=1)
-        keep, ended = Signal(self.lanes, reset_less=True), Signal(reset_less=True)
+        keep, ended = Signal(self.lanes, reset_less=True), Signal(reset_less=not self.first_over)
+        over = word.over & ~ended
         takes, meets, moves = Signal(), Signal(), self.moves
         m.d.comb += [
-            takes.eq(self.takes(word, first, ended)),
+            takes.eq(over if self.first_over else first | over),
             meets.eq(come.valid & ~drops & (~takes | self.i.valid)),
             moves.eq(meets & go.ready),
             go.valid.eq(meets),
@@ -211,7 +206,7 @@ class Expand(Block):
             m.d.sync += [
                 first.eq(last),
                 keep.eq(reached),
-                ended.eq(self.ended(ends, last)),
+                ended.eq(ends & ~last if self.first_over else ends),
                 drops.eq(last & ~ends),
             ]
         with m.Elif(drops & self.i.valid):

@@ -73,11 +73,11 @@ def prove_ternary_compress(proof: Proof) -> None:
 def prove_ternary_decompress(proof: Proof) -> None:
     """Prove the stream rules, and, as long as packets have as many values as flags are set: all.
 
-    Pairs come out zero or not as their flags say, in beats as theirs, with the second weight of the
-    last one or without it as the setting says; those that are not zero are those of the values, in
-    their order; and nothing waits where there are values and the output is ready. In place of
-    pipelines, queue and buffers, whose rules are proven of these, there are wires. The codes are
-    the natural ones.
+    Whatever they have, the first beat of flags takes one of values. Pairs come out zero or not as
+    their flags say, in beats as theirs, with the second weight of the last one or without it as the
+    setting says; those that are not zero are those of the values, in their order; and nothing waits
+    where there are values and the output is ready. In place of pipelines, queue and buffers, whose
+    rules are proven of these, there are wires. The codes are the natural ones.
     """
     dut: Any = proof.dut
     short_circuit(dut.expand.places)
@@ -90,6 +90,8 @@ def prove_ternary_decompress(proof: Proof) -> None:
     odd = source.settings(proof, dut.config).odd
     add_rules(proof, dut.o)
     flags, values, o = dut.flags.payload, dut.values, dut.o
+    alone = source.taken & source.first & ~(values.valid & values.ready)
+    proof.forbid("a packet begins without values", alone)
     proof.suppose(~(dut.expand.moves & dut.expand.wrong.any()))
     came, went = values.valid & values.ready, o.valid & o.ready
     weights = [Value.cast(code).as_unsigned() for code in o.payload.data]
