@@ -2,5 +2,14 @@
 
 from sluice.compression.lut_compress import LutCompress
 from sluice.compression.lut_decompress import LutDecompress
+from sluice.compression.ternary_compress import TernaryCompress
+from sluice.compression.ternary_decompress import TernaryDecompress
+from sluice.compression.ternary_dot import TernaryDot
 
-__all__ = ["LutCompress", "LutDecompress"]
+__all__ = [
+    "LutCompress",
+    "LutDecompress",
+    "TernaryCompress",
+    "TernaryDecompress",
+    "TernaryDot",
+]

@@ -74,6 +74,8 @@ class Expand(Block):
     o: stream.Interface
     status: Any
     interval = 1
+    # ``over`` is set with the first beat of a packet, which takes elements whatever it has.
+    first_over = False
 
     PARAMETERS = (
         Choice("element", "number format of the data", tuple(FORMATS)),
@@ -154,17 +156,22 @@ class Expand(Block):
         placed = Cat(flow.flags, *crosses, flow.held, flow.rest, flow.over)
         m.d.comb += Value.cast(pipeline.result).eq(placed)
 
+    def placed(self, m: Module) -> Any:
+        """Return the stream of flags whose places are known."""
+        return self.places.o
+
     def _take(self, m: Module) -> None:
         """Bring beats of elements together with flags."""
-        come, go, i = self.places.o, self.elements.i, self.i.payload
+        come, go, i = self.placed(m), self.elements.i, self.i.payload
         word = come.payload
         # What is left of the packet is dropped.
         drops = Signal()
         first = Signal(init=1)
-        keep, ended = Signal(self.lanes, reset_less=True), Signal(reset_less=True)
+        keep, ended = Signal(self.lanes, reset_less=True), Signal(reset_less=not self.first_over)
+        over = word.over & ~ended
         takes, meets, moves = Signal(), Signal(), self.moves
         m.d.comb += [
-            takes.eq(first | (word.over & ~ended)),
+            takes.eq(over if self.first_over else first | over),
             meets.eq(come.valid & ~drops & (~takes | self.i.valid)),
             moves.eq(meets & go.ready),
             go.valid.eq(meets),
@@ -196,7 +203,12 @@ class Expand(Block):
         with m.If(moved & was_wrong.any()):
             m.d.sync += self.status.mismatch.eq(1)
         with m.If(moves):
-            m.d.sync += [first.eq(last), keep.eq(reached), ended.eq(ends), drops.eq(last & ~ends)]
+            m.d.sync += [
+                first.eq(last),
+                keep.eq(reached),
+                ended.eq(ends & ~last if self.first_over else ends),
+                drops.eq(last & ~ends),
+            ]
         with m.Elif(drops & self.i.valid):
             m.d.sync += drops.eq(~i.last)
 
