@@ -42,4 +42,17 @@ QUANTIZATION = (
         proofs=({"element": "bit", "lanes": 2, "block": 2, "stages": 1},),
         mutants={"element": "int4", "lanes": 2, "block": 1, "stages": 2},
     ),
+    Entry(
+        "quantizer_settings",
+        "sluice.quantization:QuantizerSettings",
+        "take a quantizer's settings from messages, and change them between packets",
+        group="quantization",
+        systems=("B7",),
+        bench="sluice_sim.bench.quantizer_settings:QuantizerSettingsBench",
+        proof="sluice_sim.formal.quantization:prove_quantizer_settings",
+        golden="sluice_sim.golden.quantization:answer",
+        cases=({"shape": "bitx1", "target": 255}, {"shape": "bf16x3", "target": 1}),
+        proofs=({"shape": "bitx1"},),
+        mutants={"shape": "bitx1", "target": 5},
+    ),
 )

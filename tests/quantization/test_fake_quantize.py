@@ -1,6 +1,7 @@
 """Fake quantization: the golden model against PyTorch, the block's steps, and training with it."""
 
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -18,7 +19,7 @@ TRACES = np.load(FOLDER / "quantization/traces.npz")
 RANGES = range(len({key.split("/")[0] for key in TRACES}))
 
 
-def settings_of(k: int) -> dict[str, int]:
+def settings_of(k: int) -> dict[str, Any]:
     """Return the settings of one of the traces."""
     scale, inverse, *codes = TRACES[f"{k}/settings"].tolist()
     zero, low, high = (code - (code >> 31 << 32) for code in codes)
@@ -44,9 +45,9 @@ def test_gradient_passes_where_bits_are_set(k):
     assert (passed.view(np.uint32) == TRACES[f"{k}/gradient"]).all()
 
 
-@pytest.mark.parametrize("k", [1, 5, 8])
+@pytest.mark.parametrize("k", [5, 8])
 def test_block_is_that_of_torch(k):
-    block = FakeQuantize(lanes=4)
+    block = FakeQuantize(lanes=1, stages=5)
     words = TRACES[f"{k}/x"].astype(np.uint64)
     settings = {"config": pack_fields(block.config.shape(), settings_of(k))}
     beats = list(beats_of(words, block.i_beat))

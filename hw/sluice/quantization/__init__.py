@@ -2,5 +2,6 @@
 
 from sluice.quantization.block_selector import BlockSelector
 from sluice.quantization.fake_quantize import FakeQuantize
+from sluice.quantization.quantizer_settings import QuantizerSettings
 
-__all__ = ["BlockSelector", "FakeQuantize"]
+__all__ = ["BlockSelector", "FakeQuantize", "QuantizerSettings"]

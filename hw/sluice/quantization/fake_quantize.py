@@ -10,7 +10,8 @@ from sluice.block import Block
 from sluice.delay import delay, delay_line
 from sluice.formats import FORMATS
 from sluice.params import Int
-from sluice.quantization.fake_quantize_unit import CODE_BITS, FakeQuantizeUnit
+from sluice.quantization.fake_quantize_unit import FakeQuantizeUnit
+from sluice.quantization.settings import CODE_BITS, quantizer_layout
 from sluice.sparsity.bitmaps import show_bits
 from sluice.stream import Beat, Pipeline, enter_with_settings
 
@@ -95,17 +96,7 @@ class FakeQuantize(Block):
         self.stages: int
         self.i_beat = Beat(FORMATS["fp32"], self.lanes)
         self.bits_beat = Beat(FORMATS["bit"], self.lanes)
-        code = signed(CODE_BITS)
-        settings = data.StructLayout(
-            {
-                "scale": 32,
-                "inv_scale": 32,
-                "zero_point": code,
-                "qmin": code,
-                "qmax": code,
-                "bypass": 1,
-            }
-        )
+        settings = quantizer_layout()
         entry = data.StructLayout({"i": self.i_beat, "settings": settings})
         found = data.StructLayout({"o": self.i_beat, "bits": self.lanes})
         self.pipeline = Pipeline(i_shape=entry, o_shape=found, stages=self.stages)

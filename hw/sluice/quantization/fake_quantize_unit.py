@@ -14,11 +14,10 @@ from sluice.arith.flow import Flow, registers_before
 from sluice.arith.multiply_unit import MultiplyUnit
 from sluice.delay import delay
 from sluice.formats import fixed
+from sluice.quantization.settings import CODE_BITS
 
-__all__ = ["CODE_BITS", "FakeQuantizeUnit"]
+__all__ = ["FakeQuantizeUnit"]
 
-# Of a code, a zero point, and the ends of the range: up to 16 bits, signed or not.
-CODE_BITS = 17
 # Of a code less the zero point.
 _STEP_BITS = CODE_BITS + 1
 # Of a number of steps before it is clamped: one that is beyond these stays beyond any range.

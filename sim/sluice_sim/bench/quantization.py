@@ -22,6 +22,17 @@ SPECIAL = [
 ]
 
 
+# With no zero point, so that numbers half way between steps are in the range.
+THIRD = {
+    "scale": 0x3EAAAAAB,
+    "inv_scale": 0x40400000,
+    "zero_point": 0,
+    "qmin": -(1 << 16),
+    "qmax": (1 << 16) - 1,
+    "bypass": False,
+}
+
+
 def words_of(numbers: NDArray[np.floating]) -> NDArray[np.uint64]:
     """Return bit patterns of fp32."""
     with np.errstate(all="ignore"):
@@ -78,13 +89,19 @@ class FakeQuantizeBench(Bench):
                 }
                 yield np.array(SPECIAL, np.uint64), settings
                 yield np.array(SPECIAL, np.uint64), settings | {"inv_scale": word_of(1)}
+            one = {"scale": word_of(1), "inv_scale": word_of(1), "bypass": False}
+            for _ in range(20):
+                # Of scales that make subnormal numbers of some steps, or of all.
+                settings = self.settings(rng) | one
+                words = self.near(rng, 10 * lanes, settings)
+                yield words, settings | {"scale": int(rng.integers(0, 1 << 27))}
+                yield self.half_way(rng, 8 * lanes), self.settings(rng) | THIRD
             ends = [-(1 << 16), (1 << 16) - 1, 0, 1, -1]
             for _ in range(30):
                 # Codes and zero points at the ends, also where the lowest is above the highest.
                 codes = dict(zip(("zero_point", "qmin", "qmax"), rng.choice(ends, 3), strict=True))
                 settings = self.settings(rng) | {k: int(v) for k, v in codes.items()}
                 yield self.near(rng, 5 * lanes, settings), settings
-                one = {"scale": word_of(1), "inv_scale": word_of(1), "bypass": False}
                 yield self.near(rng, 5 * lanes, settings | one), settings | one
 
     def settings(self, rng: np.random.Generator) -> dict:
@@ -102,6 +119,21 @@ class FakeQuantizeBench(Bench):
             "bypass": bool(rng.random() < 0.1),
         }
 
+    def half_way(self, rng: np.random.Generator, length: int) -> NDArray[np.uint64]:
+        """Return numbers of which three times that is half way between two numbers of fp32.
+
+        Of these, the even one is half way between two steps, and the last bit of the exact product
+        decides on which side of it.
+        """
+        # Half-way points, whose significand begins with two ones, so that a third has 24 bits.
+        below = rng.integers(0, 15, length)
+        tops = rng.integers(3 << below, 4 << below) * 2 + 1
+        product = tops << (22 - below)
+        # Half a unit more, or less, or none, such that three divides it.
+        product += np.array([0, -1, 1])[product % 3]
+        numbers = (product // 3) * 2.0 ** (below - 23.0)
+        return words_of(numbers * rng.choice([-1, 1], length))
+
     def near(self, rng: np.random.Generator, length: int, settings: dict) -> NDArray[np.uint64]:
         """Return numbers at steps, half way between them, next to that, and any."""
         low, high = (settings[k] - settings["zero_point"] for k in ("qmin", "qmax"))
@@ -115,9 +147,9 @@ class FakeQuantizeBench(Bench):
         words = np.where(words & 0x7FFFFFFF, words + rng.choice([-1, 0, 1], length), words)
         anything = rng.integers(0, 1 << 32, length, dtype=np.uint64)
         special = rng.choice(np.array(SPECIAL, np.uint64), length)
-        # Of zero, one in a hundred.
         kinds = rng.choice(3, length, p=[0.8, 0.1, 0.1])
-        return np.choose(kinds, [words.astype(np.uint64) & 0xFFFFFFFF, anything, special])
+        chosen = np.choose(kinds, [words.astype(np.uint64), anything, special])
+        return chosen & np.uint64(0xFFFFFFFF)
 
 
 class BlockSelectorBench(Bench):

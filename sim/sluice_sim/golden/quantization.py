@@ -1,9 +1,12 @@
 """Golden models of quantization while a network is trained."""
 
+import zlib
+from collections.abc import Sequence
+
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-__all__ = ["encrypt", "fake_quantize", "select_blocks"]
+__all__ = ["answer", "encrypt", "fake_quantize", "select_blocks"]
 
 NAN = 0x7FC00000
 # More steps than there are between any two codes.
@@ -99,3 +102,54 @@ def select_blocks(
     texts = np.uint64(start) + numbers // np.uint64(4) & np.uint64((1 << 32) - 1)
     draws = encrypt(texts, key=key) >> numbers % np.uint64(4) * np.uint64(8) & np.uint64(0xFF)
     return draws < threshold
+
+
+def answer(messages: Sequence[bytes], *, target: int) -> tuple[list[bytes], list[dict[str, int]]]:
+    """Return the replies to messages, and the settings behind each of them.
+
+    Settings are those of :func:`fake_quantize`, and the ``strategy``.
+    """
+    names = ("scale", "inv_scale", "zero_point", "qmin", "qmax", "strategy")
+    settings = {"bypass": 1, **dict.fromkeys(names, 0)}
+    replies, shown = [], []
+    last = None
+    for message in messages:
+        code, found = _check_message(message, target, last)
+        if found:
+            last, settings = message[1], found
+        sequence = message[1] if len(message) == 21 else 0
+        content = bytes([1, sequence, code, settings["strategy"]])
+        replies.append(content + zlib.crc32(content).to_bytes(4, "little"))
+        shown.append(settings)
+    return replies, shown
+
+
+def _check_message(
+    message: bytes, target: int, last: int | None
+) -> tuple[int, dict[str, int] | None]:
+    """Return the code that answers a message, and the settings that it brings."""
+    if len(message) != 21:
+        return 1, None
+    if int.from_bytes(message[17:], "little") != zlib.crc32(message[:17]):
+        return 2, None
+    version, sequence, meant, strategy, method, bits = message[:6]
+    scale, inverse = (int.from_bytes(message[k : k + 4], "little") for k in (6, 10))
+    zero = int.from_bytes(message[14:17], "little", signed=True)
+    low = -(2**bits) // 2 if method == 2 else 0
+    high = low + 2**bits - 1
+    if version != 1:
+        return 3, None
+    if meant != target:
+        return 4, None
+    if sequence == last:
+        return 0, None
+    if method > 2:
+        return 5, None
+    if not 1 <= bits <= 16:
+        return 6, None
+    if not low <= zero <= high:
+        return 7, None
+    if not all(1 << 23 <= word < 255 << 23 for word in (scale, inverse)):
+        return 8, None
+    settings = {"scale": scale, "inv_scale": inverse, "zero_point": zero, "bypass": int(not method)}
+    return 0, settings | {"qmin": low, "qmax": high, "strategy": strategy}
