@@ -71,11 +71,14 @@ def test_codes_come_back(bits):
     scale = np.float32(0.1)
     codes = np.arange(low, high + 1)
     words = (codes.astype(np.float32) * scale).view(np.uint32)
-    settings = {
-        "scale": int(scale.view(np.uint32)),
-        "inv_scale": int((np.float32(1) / scale).view(np.uint32)),
-    }
-    found, inside = fake_quantize(words, zero_point=0, qmin=low, qmax=high, **settings)
+    found, inside = fake_quantize(
+        words,
+        scale=int(scale.view(np.uint32)),
+        inv_scale=int((np.float32(1) / scale).view(np.uint32)),
+        zero_point=0,
+        qmin=low,
+        qmax=high,
+    )
     assert (found == words).all()
     assert inside.all()
 

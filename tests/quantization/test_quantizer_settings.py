@@ -10,8 +10,8 @@ from sluice_sim.golden.quantization import answer
 from sluice_sim.play import play
 
 
-def bits_of(number: float) -> int:
-    return int(np.float32(number).view(np.uint32))
+def bits_of(number: np.floating) -> int:
+    return int(number.astype(np.float32).view(np.uint32))
 
 
 def indication(sequence: int, **changes: int) -> Indication:

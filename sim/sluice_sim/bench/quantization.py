@@ -7,7 +7,7 @@ from numpy.typing import NDArray
 
 from sluice.registers import pack_fields
 from sluice_sim.bench.spec import Bench, Scenario, Word, beats, packet, soiled
-from sluice_sim.golden.quantization import fake_quantize, select_blocks
+from sluice_sim.golden.quantization import encrypt, fake_quantize, select_blocks
 
 __all__ = ["BlockSelectorBench", "FakeQuantizeBench"]
 
@@ -174,7 +174,14 @@ class BlockSelectorBench(Bench):
                 "start": int(rng.integers(0, 1 << 32)),
                 "threshold": int(rng.integers(0, 256, endpoint=True)),
             }
-            if kind == "extremes":
+            if rng.random() < 0.5:
+                # One block is just chosen, or just not.
+                text = settings["start"] + int(rng.integers(0, 1 + length // block.block // 4))
+                draws = int(encrypt(text & 0xFFFFFFFF, key=settings["key"]))
+                settings["threshold"] = (draws >> 8 * int(rng.integers(0, 4)) & 0xFF) + int(
+                    rng.integers(0, 2)
+                )
+            elif kind == "extremes":
                 settings["threshold"] = int(rng.choice([0, 1, 2, 128, 255, 256]))
                 # The counter goes over its end, or carries far.
                 settings["start"] = int(rng.choice([0, (1 << 32) - 1, (1 << 16) - 1, 0xFFFF0F]))
