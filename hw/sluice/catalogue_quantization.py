@@ -21,7 +21,6 @@ QUANTIZATION = (
         ),
         proofs=({"lanes": 1, "stages": 1},),
         mutants={"lanes": 1, "stages": 6},
-        preview=True,
     ),
     Entry(
         "block_selector",

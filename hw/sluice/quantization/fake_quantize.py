@@ -17,7 +17,7 @@ from sluice.stream import Beat, Pipeline, enter_with_settings
 
 __all__ = ["FakeQuantize"]
 
-STEPS = 37
+STEPS = 36
 
 
 class FakeQuantize(Block):
@@ -30,7 +30,7 @@ class FakeQuantize(Block):
     ----------
     lanes : int, 1..64
         Elements per beat.
-    stages : int, 0..37
+    stages : int, 0..36
         Registers in the datapath, spread evenly over its steps.
 
     Members
@@ -65,7 +65,7 @@ class FakeQuantize(Block):
     Infinities, and what overflows when it is multiplied by ``inv_scale``, are the end of the range
     on their side, and outside of it. A NaN is the lower end, and outside. A result of zero steps is
     zero with the sign of the scale. A NaN that goes out, which takes a scale that is NaN, or is
-    infinite while the steps are zero, is the canonical one. No operation flushes subnormals.
+    infinite while the steps are zero, is the canonical one. Subnormals count as what they are.
 
     PyTorch wants ``qmin <= zero_point <= qmax``; here others count as they are: what is below
     ``qmin`` becomes ``qmin``, and of the rest what is above ``qmax`` becomes ``qmax``. The block

@@ -12,6 +12,8 @@ from sluice.arith.convert_unit import ConvertUnit
 from sluice.arith.floats import find_floats
 from sluice.arith.flow import Flow, registers_before
 from sluice.arith.multiply_unit import MultiplyUnit
+from sluice.arith.product import PRODUCT_STEPS, multiply
+from sluice.arith.round import place_and_round, place_steps
 from sluice.delay import delay
 from sluice.formats import fixed
 from sluice.quantization.settings import CODE_BITS
@@ -24,6 +26,46 @@ _STEP_BITS = CODE_BITS + 1
 _ROUND_BITS = _STEP_BITS + 1
 # To compare and to choose; and behind the products.
 _CLAMP_STEPS, _LAST_STEPS = 2, 1
+
+
+class StepsUnit(wiring.Component):
+    """``a * b`` of fp32, where only the nearest integer counts; no handshake.
+
+    Rounded to nearest even, and zero of its sign if it is below the smallest normal number, which
+    is far below one half.
+
+    Parameters
+    ----------
+    stages : int
+        Registers between operands and result; as many as there are steps to cut if those are fewer.
+
+    Members
+    -------
+    a, b : In(32)
+        Subnormal ones count as what they are.
+    o : Out(32)
+        ``latency`` cycles later.
+    """
+
+    a: Signal
+    b: Signal
+    o: Signal
+    steps = PRODUCT_STEPS + place_steps(subnormal=False)
+
+    def __init__(self, *, stages: int):
+        self.latency = min(stages, self.steps)
+        super().__init__({"a": In(32), "b": In(32), "o": Out(32)})
+
+    def elaborate(self, platform: Any) -> Module:
+        m = Module()
+        fp32, _ = find_floats("fp32", "fp32")
+        flow: Any = Flow(m, steps=self.steps, stages=self.latency)
+        multiply(m, flow, self.a, self.b, source=fp32, target=fp32, flush=False)
+        flow.magnitude, flow.exponent = flow.p_significand, flow.p_exponent
+        flow.sign, flow.nan, flow.infinity = flow.p_sign, flow.p_nan, flow.p_infinity
+        place_and_round(flow, fp32, flush=True, subnormal=False)
+        m.d.comb += self.o.eq(flow.result)
+        return m
 
 
 class FakeQuantizeUnit(wiring.Component):
@@ -86,7 +128,7 @@ class FakeQuantizeUnit(wiring.Component):
         """Return what multiplies, rounds, clamps (which is none), converts and multiplies."""
         fp32, _ = find_floats("fp32", "fp32")
         units: list[Any] = [
-            MultiplyUnit(source=fp32, target=fp32, stages=stages[0]),
+            StepsUnit(stages=stages[0]),
             ConvertFixedUnit(source=fp32, target=fixed(_ROUND_BITS, 0), stages=stages[1]),
             None,
             ConvertUnit(source=fixed(_STEP_BITS, 0), target=fp32, stages=stages[3]),
