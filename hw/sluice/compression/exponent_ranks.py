@@ -60,12 +60,15 @@ class ExponentRanks:
             m.d.sync += self.next.eq(self.next - 1)
             with m.If(self.next == 1):
                 m.d.sync += reads.eq(0)
-        # The address is in a register, and the word behind that.
-        self.at = delay(m, "walk_at", self.next, 2)
-        there = delay(m, "walk_there", reads, 2, reset=True)
+        # The address is in a register, and the word behind that; as block RAM gives it late, there
+        # are registers before and behind what is made of the words.
+        marks = delay(m, "walk_marks", Cat(store.o[0] for store in self.stores), 1)
+        changed = (marks ^ self.polarity.replicate(lanes)).any()
+        seen = delay(m, "walk_seen", changed, 1)
+        self.at = delay(m, "walk_at", self.next, 4)
+        there = delay(m, "walk_there", reads, 4, reset=True)
         self.done = Signal(name="walk_done")
         self.count = Signal(range(1 << bits), name="walk_count")
-        seen = Cat(store.o[0] ^ self.polarity for store in self.stores).any()
         self.found = Signal(name="walk_found")
         full = self.count == (1 << bits) - 1
         m.d.comb += [

@@ -11,7 +11,7 @@ from sluice.compression.exponent_ranks import ExponentRanks
 from sluice.compression.lut_tables import LUT_PARAMETERS, LutFormat, TableLoader
 from sluice.compression.nearest import Nearest
 from sluice.compression.turns import RawWriter, Turns, first_turn, turn_layout
-from sluice.delay import delay
+from sluice.delay import delay, delay_line
 from sluice.store import Store
 from sluice.stream import Fifo, Pipeline, SkidBuffer, sample_settings
 
@@ -211,7 +211,7 @@ class LutCompress(Block):
             )
             codes.append(delay(m, f"code_{k}", code, 2))
             escapes.append(escape)
-        words = delay(m, "words", Value.cast(entry.i.data), cycles + 3)
+        words = delay_line(m, "words", entry.i.data, cycles + 3)
         ends = delay(m, "ends", Cat(entry.i.keep, entry.i.last), cycles + 1)
         mask = delay(m, "mask", Cat(escapes) & ends[:-1], 1)
         turn = delay(m, "turn", first_turn(mask), 1)

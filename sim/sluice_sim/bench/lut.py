@@ -204,7 +204,8 @@ class LutCompressBench(LutBench):
         self.begin()
         if kind == "rate":
             # At most one weight of a beat is an escape.
-            count, kinds = 60, min(f.exponents, top - 1)
+            kinds = min(f.exponents, top - 1)
+            count = 60 + kinds // lanes
             known = rng.integers(1, kinds + 1, (count, lanes))
             self.scan(rng, self.words(rng, np.arange(1, kinds + 1)))
             rare = np.where(np.arange(lanes) == rng.integers(0, lanes, (count, 1)), top, known)

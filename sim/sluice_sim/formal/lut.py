@@ -6,7 +6,7 @@ from amaranth import Cat, Const, Signal, Value
 
 from sluice.compression.turns import first_turn, lowest
 from sluice_sim.formal.engine import Proof
-from sluice_sim.formal.monitors import Source, Token, add_rules, add_track, tokens_of
+from sluice_sim.formal.monitors import Source, Token, add_rules, add_track
 from sluice_sim.formal.sparsity import cut
 
 __all__ = ["prove_lut_compress", "prove_lut_decompress"]
@@ -114,15 +114,25 @@ def prove_lut_compress(proof: Proof) -> None:
         quiet=~came.valid & dut.codes.ready & dut.raw.ready,
         ends=False,
     )
+    # Any one bit of the weights is followed, which is quicker than all of them at once.
+    which = proof.choose(range(width), "which")
+
+    def bit(word: Value) -> Value:
+        return Cat(word.bit_select(which, 1), Const(0, 1))
+
     words = [
-        Token(taken & escapes[k], Cat(beat.words.word_select(k, width), Const(0, 1)))
-        for k in range(dut.lanes)
+        Token(taken & escapes[k], bit(beat.words.word_select(k, width))) for k in range(dut.lanes)
     ]
+    raw = dut.raw.payload
+    leaves = dut.raw.valid & dut.raw.ready
     add_track(
         proof,
         "raw",
-        [*words, Token(taken & beat.codes.last, Const(1 << width, width + 1))],
-        tokens_of(dut.raw.payload, dut.raw.valid & dut.raw.ready),
+        [*words, Token(taken & beat.codes.last, Const(2, 2))],
+        [
+            Token(leaves & raw.keep[0], bit(Value.cast(raw.data[0]))),
+            Token(leaves & raw.last, Const(2, 2)),
+        ],
         capacity=2 * dut.lanes + 5,
         quiet=~came.valid & dut.codes.ready & dut.raw.ready,
     )
