@@ -12,13 +12,18 @@ from sluice.registers import fields_of, pack_fields
 from sluice_sim.formal import prove
 from sluice_sim.runner import find_simulator, run_bench
 
+
+def marks(entry, label):
+    return [pytest.mark.slow] if label in entry.slow else []
+
+
 VARIANTS = [
-    pytest.param(entry, dict(parameters), id=f"{entry.name}-{label}")
+    pytest.param(entry, dict(parameters), id=f"{entry.name}-{label}", marks=marks(entry, label))
     for entry in CATALOGUE.values()
     for label, parameters in entry.variants()
 ]
 PROOFS = [
-    pytest.param(entry, dict(parameters), id=f"{entry.name}-{k}")
+    pytest.param(entry, dict(parameters), id=f"{entry.name}-{k}", marks=marks(entry, f"proof{k}"))
     for entry in CATALOGUE.values()
     for k, parameters in enumerate(entry.proofs)
 ]
@@ -87,6 +92,9 @@ def test_entry(entry):
     assert -1 not in places, entry.name
     assert places == sorted(places), entry.name
     assert entry.mutants.items()
+    labels = {label for label, _ in entry.variants()}
+    labels |= {f"proof{k}" for k in range(len(entry.proofs))}
+    assert set(entry.slow) <= labels - {"default", "proof0"}, entry.name
 
 
 @pytest.mark.parametrize("entry", CATALOGUE.values(), ids=list(CATALOGUE))

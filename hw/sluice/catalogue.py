@@ -193,6 +193,7 @@ _ENTRIES = (
                 "mask_ratio": 1,
             },
         ),
+        slow=("proof1",),
         mutants={"element": "int4", "lanes": 2, "terms": 2, "index_bits": 5, "segments": 2},
         measured=(*DEFAULTS, ("full", "ecp5-85k"), ("small", "up5k")),
     ),
@@ -219,6 +220,7 @@ _ENTRIES = (
             {"element": "uint4", "lanes": 1, "index_bits": 2},
             {"element": "uint4", "lanes": 2, "index_bits": 2},
         ),
+        slow=("proof1",),
         mutants={"element": "int4", "lanes": 2, "index_bits": 4},
     ),
     Entry(

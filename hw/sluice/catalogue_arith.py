@@ -288,6 +288,7 @@ ARITH = (
             {"source": "bf16", "lanes": 32, "stages": 7},
         ),
         proofs=({"source": "bf16", "lanes": 1, "block": 2, "stages": 0},),
+        slow=("case2",),
         mutants={"source": "bf16", "lanes": 2, "block": 4, "stages": 3},
     ),
     Entry(

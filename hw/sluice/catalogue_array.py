@@ -41,6 +41,10 @@ ARRAY = (
             _tiny("fp8_e5m2", "fp16", "fp8_e5m2", flush=True, stages=7, columns=4),
         ),
         proofs=(_tiny("int4", "int16", "int16", stages=0, sums=2, count_bits=2),),
+        slow=(
+            "case3",
+            "case5",
+        ),
         mutants=_tiny(
             *("int4", "int16", "int16"),
             **{"group": 2, "maps": 8, "a_blocks": 8, "b_blocks": 8, "sums": 16, "count_bits": 4},

@@ -43,7 +43,10 @@ COMPRESSION: tuple[Entry, ...] = (
         proof="sluice_sim.formal.lut:prove_lut_compress",
         golden="sluice_sim.golden.lut:lut_compress",
         cases=_LUT_CASES,
-        proofs=({"element": "fp16", "lanes": 2, "exponent_bits": 1, "fraction_bits": 1},),
+        proofs=tuple(
+            {"element": "fp16", "lanes": n, "exponent_bits": 1, "fraction_bits": 1} for n in (1, 2)
+        ),
+        slow=("proof1",),
         mutants={"element": "fp16", "lanes": 3, "exponent_bits": 2, "fraction_bits": 2},
         measured=FPGA_ONLY,
     ),

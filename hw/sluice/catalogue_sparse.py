@@ -67,6 +67,7 @@ SPARSE = (
             {**_PAIRS, "operand": "fp16", "total": "fp16", "stages": 0, "pes": 1},
         ),
         proofs=({**_PAIRS, "pes": 1, "contexts": 2, "places": 2, "buffer": 1, "stages": 0},),
+        slow=("fp8",),
         mutants={
             **{**_PAIRS, "total": "int16", "contexts": 4, "a_zero": 1},
             # Of a power of two the highest bit of a count would only say that the buffer is full.
@@ -117,6 +118,10 @@ SPARSE = (
             _tiny("fp8_e5m2", "fp32", stages=3, index="uint8", flush=True),
         ),
         proofs=(_tiny("int4", "int16", stages=1, index="uint4", lanes=1, sums=2, dense=2),),
+        slow=(
+            "bf16",
+            "case4",
+        ),
         mutants=_tiny("int4", "int16", stages=1, index="uint4"),
         measured=FPGA_ONLY,
     ),
@@ -141,6 +146,7 @@ SPARSE = (
                 **{"index": "uint4", "stages": 1},
             },
         ),
+        slow=("fp32",),
         mutants={
             **{"element": "fp8_e5m2", "lanes": 2, "rows": 4, "beats": 2},
             **{"index": "uint4", "stages": 2},

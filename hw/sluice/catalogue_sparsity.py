@@ -36,6 +36,10 @@ SPARSITY = (
             {"element": "int4", "lanes": 64, "stages": 7},
         ),
         proofs=tuple({"element": "bit", "lanes": n, "stages": 0} for n in (2, 4)),
+        slow=(
+            "32",
+            "proof1",
+        ),
         mutants={"element": "int4", "lanes": 4, "stages": 2},
     ),
     Entry(
@@ -73,6 +77,7 @@ SPARSITY = (
             {"element": "fp32", "lanes": 8, "block": 64, "stages": 5},
         ),
         proofs=({"element": "int4", "lanes": 2, "block": 4, "stages": 0},),
+        slow=("32",),
         mutants={"element": "int4", "lanes": 4, "block": 8, "stages": 2},
     ),
     Entry(
@@ -92,6 +97,7 @@ SPARSITY = (
             {"element": "fp32", "lanes": 8, "block": 64, "stages": 5, "derivative": True},
         ),
         proofs=({"element": "int4", "lanes": 2, "block": 4, "stages": 0},),
+        slow=("32",),
         mutants={"element": "int4", "lanes": 4, "block": 16, "stages": 2, "derivative": True},
     ),
     Entry(
@@ -111,6 +117,11 @@ SPARSITY = (
             {"element": "fp32", "lanes": 8, "block": 16, "engines": 4, "stages": 5},
         ),
         proofs=({"element": "int4", "lanes": 2, "block": 4, "engines": 2, "stages": 0},),
+        slow=(
+            "4",
+            "8",
+            "case3",
+        ),
         mutants=_SHORT,
         measured=(*FPGA_ONLY, ("4", _PACKED)),
     ),
@@ -131,6 +142,11 @@ SPARSITY = (
             {"element": "fp32", "lanes": 8, "block": 16, "engines": 4, "stages": 5},
         ),
         proofs=({"element": "int4", "lanes": 2, "block": 4, "engines": 2, "stages": 0},),
+        slow=(
+            "4",
+            "8",
+            "case3",
+        ),
         mutants=_SHORT,
         measured=(*FPGA_ONLY, ("4", _PACKED)),
     ),

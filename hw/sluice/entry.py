@@ -56,6 +56,9 @@ class Entry:
         What the regression runs besides the presets; the smallest legal set is among them.
     proofs : tuple of parameters
         What is proven: small enough to prove, large enough to be the general case.
+    slow : tuple of str
+        Labels of presets and cases, and ``proof0``, ``proof1``, ..., that take more than half a
+        minute: the default tests leave them out.
     mutants : mapping
         The parameters under which its mutants are made.
     measured : tuple of (preset, device)
@@ -76,6 +79,7 @@ class Entry:
     presets: Mapping[str, Mapping[str, Any]] = field(default_factory=lambda: {"default": {}})
     cases: tuple[Mapping[str, Any], ...] = ()
     proofs: tuple[Mapping[str, Any], ...] = ({},)
+    slow: tuple[str, ...] = ()
     mutants: Mapping[str, Any] = field(default_factory=dict)
     measured: tuple[tuple[str, str], ...] = DEFAULTS
     preview: bool = False

@@ -3,6 +3,7 @@
 import itertools
 import subprocess
 import sys
+from typing import Any
 
 import ml_dtypes
 import numpy as np
@@ -48,7 +49,7 @@ def fields_of(number, options):
 @pytest.mark.parametrize("name", FORMATS)
 def test_fields_are_those_of_ml_dtypes(name):
     """The exponent field and the fraction are what ``frexp`` says of each finite number."""
-    number = find_format(name)
+    number: Any = find_format(name)
     words = weights(number)
     values = values_of(number, words)
     sign, exponent, fraction = Fields(number.exponent_bits, number.fraction_bits, 1, 1).split(words)
@@ -63,7 +64,7 @@ def test_fields_are_those_of_ml_dtypes(name):
 @pytest.mark.parametrize("name", FORMATS)
 @pytest.mark.parametrize("bits", [1, 3, 4, 6])
 def test_exponents_and_specials_come_back(name, bits):
-    number = find_format(name)
+    number: Any = find_format(name)
     words = weights(number)
     packed = find_codec("lut").compress(words, number, fraction_bits=bits)
     back = find_codec("lut").decompress(packed, number, words.size)
@@ -82,7 +83,7 @@ def test_exponents_and_specials_come_back(name, bits):
 @pytest.mark.parametrize("wide", [0, 1, 2, 5])
 def test_host_and_golden_model_agree(name, wide):
     """Given the same tables, both directions give the same bits, escapes included."""
-    number = find_format(name)
+    number: Any = find_format(name)
     words = weights(number)
     packed = find_codec("lut").compress(words, number, exponent_bits=wide)
     fields = fields_of(number, packed.options)

@@ -67,7 +67,7 @@ class LutCompress(Block):
     escapes. Nothing is clipped: what has no entry is an escape. Each lane has a memory of ranks by
     exponent, in which a scan leaves a mark; a walk over all exponents reads the marks and writes
     the ranks. The nearest centroid is found bit by bit, with a memory of middles for each; of two
-    as near it is the lower one. Publication: M1, as in ``docs/compression.md``. Golden models:
+    as near it is the lower one. Method: US 11615301, as in ``docs/compression.md``. Golden models:
     :func:`sluice_sim.golden.lut.lut_compress` and ``exponent_table``.
 
     Raises

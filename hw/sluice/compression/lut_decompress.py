@@ -70,7 +70,7 @@ class LutDecompress(Block):
     Where the exponent is that of zero or of infinity, the fraction is zero whatever the index says:
     zeros and infinities are exact, and keep their sign. Subnormals and NaN are escapes.
 
-    Method: publication M1, as in ``docs/compression.md``. Golden model:
+    Method: US 11615301, as in ``docs/compression.md``. Golden model:
     :func:`sluice_sim.golden.lut.lut_decompress`.
 
     Raises

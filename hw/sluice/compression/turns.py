@@ -95,7 +95,8 @@ class RawWriter:
     """
 
     def __init__(self, m: Module, o: Any, *, goes: Value, comes: Value, ends: Value, word: Value):
-        held, kept = Signal(name="raw_held"), Signal(o.payload.shape(), name="raw_kept")
+        held = Signal(name="raw_held")
+        kept: Any = Signal(o.payload.shape(), name="raw_kept")
         # Whether it waits for nothing any more.
         whole = held & kept.last
         alone = ends & ~comes

@@ -133,6 +133,6 @@ def prove_lut_compress(proof: Proof) -> None:
             Token(leaves & raw.keep[0], bit(Value.cast(raw.data[0]))),
             Token(leaves & raw.last, Const(2, 2)),
         ],
-        capacity=2 * dut.lanes + 5,
+        capacity=dut.lanes + 7,
         quiet=~came.valid & dut.codes.ready & dut.raw.ready,
     )
