@@ -1,5 +1,6 @@
 """Codecs: weights arrive small and leave small."""
 
+from sluice.compression.centroid_dot import CentroidDot
 from sluice.compression.lut_compress import LutCompress
 from sluice.compression.lut_decompress import LutDecompress
 from sluice.compression.ternary_compress import TernaryCompress
@@ -7,6 +8,7 @@ from sluice.compression.ternary_decompress import TernaryDecompress
 from sluice.compression.ternary_dot import TernaryDot
 
 __all__ = [
+    "CentroidDot",
     "LutCompress",
     "LutDecompress",
     "TernaryCompress",
