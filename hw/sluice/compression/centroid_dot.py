@@ -145,8 +145,9 @@ class CentroidDot(Block):
         self.sums: str
         if self.sums == "trees" and self.index_bits > 5:
             raise ValueError(f"index_bits must be at most 5 with trees, not {index_bits}")
-        self.source, self.factor = find_format(self.element), find_format(self.weight)
-        assert isinstance(self.source, Fixed)
+        source, self.factor = find_format(self.element), find_format(self.weight)
+        assert isinstance(source, Fixed)
+        self.source = source
         if self.source.width >= self.sum_bits:
             raise ValueError(f"sum_bits must be more than {self.source.width}, those of {element}")
         self.count = 1 << self.index_bits
