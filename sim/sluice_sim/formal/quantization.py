@@ -6,6 +6,7 @@ from amaranth import Cat, Module, Mux, Signal, Value
 
 from sluice_sim.formal.engine import Proof
 from sluice_sim.formal.monitors import Source, Token, add_rules, add_track
+from sluice_sim.formal.sparsity import track_beats
 
 __all__ = ["prove_block_selector", "prove_fake_quantize", "prove_quantizer_settings"]
 
@@ -18,21 +19,7 @@ def prove_fake_quantize(proof: Proof) -> None:
     dut: Any = proof.dut
     make = dut.make_unit
     dut.make_unit = lambda: proof.give_anything(make(), "result")
-    source = Source(proof, dut.i)
-    i = dut.i.payload
-    for name in ("o", "bits"):
-        port = getattr(dut, name)
-        add_rules(proof, port, name=name)
-        o = port.payload
-        add_track(
-            proof,
-            f"i to {name}",
-            [Token(source.taken, Cat(i.keep, i.last))],
-            [Token(port.valid & port.ready, Cat(o.keep, o.last))],
-            capacity=dut.pipeline.depth,
-            quiet=~source.taken & dut.o.ready & dut.bits.ready,
-            ends=False,
-        )
+    track_beats(proof)
 
 
 def prove_block_selector(proof: Proof) -> None:
