@@ -61,11 +61,12 @@ _ENTRIES = (
             {"shape": "int8x4", "depth": 100},
             {"shape": "int4x3", "depth": 1, "read_ahead": True},
             {"shape": "int8x4", "depth": 6, "read_ahead": True},
+            {"shape": "int8x4", "depth": 7, "read_ahead": True, "wide": True},
         ),
         proofs=tuple(
-            {"shape": "bitx1", "depth": depth, "read_ahead": ahead}
+            {"shape": "bitx1", "depth": depth, "read_ahead": ahead, "wide": wide}
             for depth in (1, 3)
-            for ahead in (False, True)
+            for ahead, wide in ((False, False), (True, False), (True, True))
         ),
         mutants={"shape": "int4x2", "depth": 5},
     ),

@@ -8,9 +8,9 @@ from amaranth.lib.wiring import In, Out
 
 from sluice.block import Block
 from sluice.compression.lut_tables import LUT_PARAMETERS, LutFormat, Table, TableLoader
-from sluice.compression.turns import lowest, several
+from sluice.compression.turns import first_turn, lowest, several, turn_layout
 from sluice.delay import delay
-from sluice.stream import Pipeline, RegisterSlice, sample_settings
+from sluice.stream import Pipeline, sample_settings
 
 __all__ = ["LutDecompress"]
 
@@ -53,9 +53,9 @@ class LutDecompress(Block):
 
     Attributes
     ----------
-    latency : 8 cycles
-        The input buffer, the beat whose escapes wait for their weights, the tables, the place where
-        these meet, and the output queue.
+    latency : 9 cycles
+        Finding escapes and their order, the beat whose escapes wait for their weights, the tables,
+        the place where these meet, and the output queue.
     interval : 1 cycle
         One beat per cycle with up to one escape in it, which nothing could better; a beat with more
         takes a cycle for each. A change of tables costs no cycle, if they have been loaded, which
@@ -63,9 +63,8 @@ class LutDecompress(Block):
 
     Notes
     -----
-    ``codes.ready`` depends on ``config`` and ``raw.valid`` in the same cycle.
-    ``raw.ready`` does not depend on ``raw.valid``. Reset drops what is on the way; what the tables
-    hold is lost, as another packet must be the first thing that is used.
+    Reset drops what is on the way; what the tables hold is lost, as another packet must be the
+    first thing that is used.
 
     Where the exponent is that of zero or of infinity, the fraction is zero whatever the index says:
     zeros and infinities are exact, and keep their sign. Subnormals and NaN are escapes.
@@ -110,16 +109,12 @@ class LutDecompress(Block):
         self.fraction_bits: int
         self.format = LutFormat(self.element, self.lanes, self.exponent_bits, self.fraction_bits)
         f = self.format
-        self.given = data.StructLayout(
-            {
-                "codes": f.codes_beat,
-                # The packet is the first one with its tables, and this its first beat.
-                "changes": 1,
-                "escapes": self.lanes,
-                # There are escapes.
-                "needs": 1,
-            }
-        )
+        # Where ``changes`` is set, the packet is the first one with its tables, and this its first
+        # beat.
+        given = {"codes": f.codes_beat, "changes": 1}
+        self.found = data.StructLayout({**given, "escapes": self.lanes})
+        # Each turn asks for a raw weight or, where the packet ends without one, for the end.
+        self.ordered = data.StructLayout({**given, "turn": turn_layout(self.lanes), "asks": 1})
         entry = data.StructLayout(
             {
                 "codes": f.codes_beat,
@@ -133,9 +128,14 @@ class LutDecompress(Block):
             }
         )
         self.pipeline = Pipeline(
-            i_shape=entry, o_shape=f.words_beat, stages=_STAGES, read_ahead=True, chooses=True
+            i_shape=entry,
+            o_shape=f.words_beat,
+            stages=_STAGES,
+            read_ahead=True,
+            wide=True,
+            chooses=True,
         )
-        self.latency = RegisterSlice.latency + 1 + self.pipeline.latency
+        self.latency = 3 + self.pipeline.latency
         super().__init__(
             {
                 "codes": In(stream.Signature(f.codes_beat)),
@@ -153,9 +153,7 @@ class LutDecompress(Block):
         taken = Signal()
         f = self.format
         loader = TableLoader(m, self.tables, (f.exponents, f.fractions), taken=taken)
-        m.submodules.given = given = RegisterSlice(shape=self.given)
-        self._enter(m, given.i)
-        self._take_turns(m, given.o, loader.full, taken)
+        self._take_turns(m, loader.full, taken)
         words = self._look_up(m, loader, taken)
         self._put_in(m, words)
         wiring.connect(m, pipeline.o, wiring.flipped(self.o))
@@ -163,120 +161,130 @@ class LutDecompress(Block):
             m.d.sync += self.status.tables.eq(1)
         return m
 
-    def _enter(self, m: Module, given: Any) -> None:
-        """Find the escapes of a beat, and whether it changes the tables."""
-        codes = self.codes
-        first = Signal(init=1)
-        settings = sample_settings(m, self.config, codes)
-        ranks = [Value.cast(code)[self.fraction_bits : -1] for code in codes.payload.data]
-        escapes = Signal(self.lanes)
-        m.d.comb += [
-            escapes.eq(Cat(rank.all() for rank in ranks) & codes.payload.keep),
-            given.valid.eq(codes.valid),
-            codes.ready.eq(given.ready),
-            given.payload.codes.eq(codes.payload),
-            given.payload.changes.eq(first & settings.fresh),
-            given.payload.escapes.eq(escapes),
-            given.payload.needs.eq(escapes.any()),
-        ]
-        with m.If(codes.valid & codes.ready):
-            m.d.sync += first.eq(codes.payload.last)
+    def _find(self, m: Module, advance: Signal) -> tuple[Any, Signal]:
+        """Find the escapes of a beat, then the first turn that it has; return it, if there is one.
 
-    def _take_turns(self, m: Module, come: Any, loaded: Signal, taken: Signal) -> None:
+        All stages advance together: one in front of another's gap would need an enable of its own,
+        and enables of so many registers are late.
+        """
+        codes = self.codes
+        first, settings = Signal(init=1), sample_settings(m, self.config, codes)
+        found: Any = Signal(self.found, reset_less=True)
+        come: Any = Signal(self.ordered, reset_less=True)
+        is_found, is_come = Signal(), Signal()
+        ranks = [Value.cast(code)[self.fraction_bits : -1] for code in codes.payload.data]
+        m.d.comb += codes.ready.eq(advance)
+        with m.If(codes.valid & advance):
+            m.d.sync += first.eq(codes.payload.last)
+        with m.If(advance):
+            m.d.sync += [
+                is_found.eq(codes.valid),
+                found.codes.eq(codes.payload),
+                found.changes.eq(first & settings.fresh),
+                found.escapes.eq(Cat(rank.all() for rank in ranks) & codes.payload.keep),
+                is_come.eq(is_found),
+                come.codes.eq(found.codes),
+                come.changes.eq(found.changes),
+                Value.cast(come.turn).eq(first_turn(found.escapes)),
+                come.asks.eq(found.escapes.any() | found.codes.last),
+            ]
+        return come, is_come
+
+    def _take_turns(self, m: Module, loaded: Signal, taken: Signal) -> None:
         """Send each beat into the pipeline, once for every escape in it, with a raw weight.
 
         One that changes the tables waits until others are ``loaded``; when it goes they are
         ``taken``, and nothing that is not in the pipeline needs those before.
         """
-        raw, pipeline = self.raw, self.pipeline
+        pipeline = self.pipeline
         entry = pipeline.i.payload
-        beat, others, changes = Signal(self.given), Signal(self.lanes), Signal()
-        lane, begins, more, ends, needs = Signal(self.lanes), Signal(), Signal(), Signal(), Signal()
-        bank = Signal()
-        # There is a beat, and its turn wants nothing of the raw weights, or the next one of these:
-        # a weight, or, where the packet ends, the end. Or it waits for something else first.
-        busy, plain, asks, waits, wants = Signal(), Signal(), Signal(), Signal(), Signal()
-        # The same, where it is the last turn of the beat: so that nothing has to be put together
-        # when raw weights come.
-        plain_last, asks_last = Signal(), Signal()
-        # The packet of raw weights has ended before that of codes; or it goes on behind it.
-        closed, drops, closes, runs_on = Signal(), Signal(), Signal(), Signal()
-        goes, there, ready = Signal(), Signal(), Signal()
+        advance = Signal()
+        come, is_come = self._find(m, advance)
+        beat: Any = Signal(self.ordered, reset_less=True)
+        raw: Any = Signal(self.format.raw_beat, reset_less=True)
+        # There is a turn that wants nothing, or a weight, or that waits for its tables.
+        plain, asks, waits = Signal(), Signal(), Signal()
+        # It is the last one of its beat, or there is none; or there are more.
+        free_last, asks_last, asks_more = Signal(init=1), Signal(), Signal()
+        changes, bank, begins, ends = Signal(), Signal(), Signal(), Signal()
+        raw_valid, goes, there = Signal(), Signal(), Signal()
+        turn = beat.turn
         m.d.comb += [
-            pipeline.i.valid.eq(plain | (asks & raw.valid)),
+            advance.eq(pipeline.i.ready & (free_last | (asks_last & raw_valid))),
+            pipeline.i.valid.eq(plain | (asks & raw_valid)),
             goes.eq(pipeline.i.valid & pipeline.i.ready),
-            raw.ready.eq(drops | (asks & pipeline.i.ready)),
-            ready.eq(~busy | (pipeline.i.ready & (plain_last | (asks_last & raw.valid)))),
-            come.ready.eq(ready),
-            # If the turn goes; where there is none these are all zero but for the first.
-            closes.eq((closed | (asks & raw.payload.last)) & ~ends),
-            runs_on.eq(ends & asks & ~raw.payload.last),
             taken.eq(goes & changes),
-            there.eq(asks & raw.payload.keep[0]),
+            there.eq(asks & raw.keep[0]),
             entry.codes.eq(beat.codes),
             entry.bank.eq(bank),
-            entry.lane.eq(lane),
+            entry.lane.eq(turn.lane),
             entry.begins.eq(begins),
-            entry.more.eq(more),
-            entry.word.eq(Mux(there, Value.cast(raw.payload.data[0]), 0)),
+            entry.more.eq(turn.more),
+            entry.word.eq(Mux(there, Value.cast(raw.data[0]), 0)),
         ]
-        with m.If(goes):
-            m.d.sync += closed.eq(closes)
-
-        def go_on(bits: Value, last: Value, plain_then: Value, asks_then: Value) -> None:
-            """Let it be the turn of the lowest of ``bits``."""
-            turn, left = lowest(bits), several(bits)
-            m.d.sync += [
-                lane.eq(turn),
-                others.eq(bits & ~turn),
-                more.eq(left),
-                ends.eq(last & ~left),
-                plain.eq(plain_then),
-                asks.eq(asks_then),
-                plain_last.eq(plain_then & ~left),
-                asks_last.eq(asks_then & ~left),
-            ]
-
-        with m.If(ready):
+        with m.If(advance):
             # What is there goes in this cycle, and takes what is loaded if it changes the tables.
-            has_to = (come.payload.changes & (~loaded | changes)) | runs_on | drops
-            needed = (come.payload.needs | come.payload.codes.last) & ~closes
-            go_on(
-                come.payload.escapes,
-                come.payload.codes.last & come.valid,
-                come.valid & ~has_to & ~needed,
-                come.valid & ~has_to & needed,
-            )
+            may = is_come & ~(come.changes & (~loaded | changes))
             m.d.sync += [
-                beat.eq(come.payload),
+                beat.eq(come),
                 begins.eq(1),
-                needs.eq(come.payload.needs),
-                changes.eq(come.valid & come.payload.changes),
-                bank.eq(bank ^ (come.valid & come.payload.changes)),
-                busy.eq(come.valid),
-                waits.eq(come.valid & has_to),
-                wants.eq(needed),
+                changes.eq(is_come & come.changes),
+                bank.eq(bank ^ (is_come & come.changes)),
+                ends.eq(come.codes.last & ~come.turn.more),
+                waits.eq(is_come & ~may),
+                plain.eq(may & ~come.asks),
+                asks.eq(may & come.asks),
+                free_last.eq(~is_come | (may & ~come.asks)),
+                asks_last.eq(may & come.asks & ~come.turn.more),
+                asks_more.eq(may & come.asks & come.turn.more),
+            ]
+        with m.Elif(pipeline.i.ready & asks_more & raw_valid):
+            lane, left = lowest(turn.others), several(turn.others)
+            m.d.sync += [
+                begins.eq(0),
+                changes.eq(0),
+                ends.eq(beat.codes.last & ~left),
+                turn.lane.eq(lane),
+                turn.others.eq(turn.others & ~lane),
+                turn.more.eq(left),
+                asks_last.eq(~left),
+                asks_more.eq(left),
             ]
         with m.Elif(waits):
-            may = (loaded | ~changes) & ~drops
             m.d.sync += [
-                waits.eq(~may),
-                plain.eq(may & ~wants),
-                asks.eq(may & wants),
-                plain_last.eq(may & ~wants & ~more),
-                asks_last.eq(may & wants & ~more),
+                waits.eq(~loaded),
+                plain.eq(loaded & ~beat.asks),
+                asks.eq(loaded & beat.asks),
+                free_last.eq(loaded & ~beat.asks),
+                asks_last.eq(loaded & beat.asks & ~turn.more),
+                asks_more.eq(loaded & beat.asks & turn.more),
             ]
-        with m.Elif(goes):
-            go_on(others, beat.codes.last, closes, ~closes)
-            m.d.sync += [begins.eq(0), changes.eq(0)]
-        with m.If(goes & runs_on):
-            m.d.sync += drops.eq(1)
-        with m.Elif(raw.valid & raw.payload.last):
-            m.d.sync += drops.eq(0)
-        wrong = Signal()
-        m.d.sync += wrong.eq(goes & ((needs ^ there) | runs_on))
-        with m.If(wrong):
+        runs_on = self._fetch(m, raw, raw_valid, asks & pipeline.i.ready, ends)
+        lacks, longer = Signal(), Signal()
+        m.d.sync += [lacks.eq(goes & (turn.needs ^ there)), longer.eq(runs_on)]
+        with m.If(lacks | longer):
             m.d.sync += self.status.raw.eq(1)
+
+    def _fetch(self, m: Module, raw: Any, raw_valid: Signal, asks: Value, ends: Signal) -> Value:
+        """Have the next raw weight ready; return whether its packet goes on behind that of codes.
+
+        Where the packet ends before that of codes, an empty end of it stays until that is there.
+        """
+        drops, goes_on, takes = Signal(), Signal(), Signal()
+        m.d.comb += [
+            takes.eq(raw_valid & asks),
+            goes_on.eq(takes & ends & ~raw.last),
+            self.raw.ready.eq(~raw_valid | (asks & (ends | ~raw.last))),
+        ]
+        with m.If(self.raw.ready):
+            m.d.sync += [
+                raw.eq(self.raw.payload),
+                raw_valid.eq(self.raw.valid & ~drops & ~goes_on),
+                drops.eq((drops | goes_on) & ~(self.raw.valid & self.raw.payload.last)),
+            ]
+        with m.Elif(takes):
+            m.d.sync += raw.keep.eq(0)
+        return goes_on
 
     def _look_up(self, m: Module, loader: TableLoader, taken: Signal) -> list[Value]:
         """Return the weights that the codes of three cycles ago stand for."""

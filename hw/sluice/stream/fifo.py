@@ -27,6 +27,9 @@ class Fifo(Block):
     read_ahead : bool
         The memory is read whenever the output has a place, and not for a beat that is taken: what
         takes a beat enables registers and makes no address, which is faster where beats are wide.
+    wide : bool
+        With ``read_ahead``: the enables of the output register have flags of their own, apart from
+        those of the counts, so that the counts need not be near all of a wide beat.
 
     Members
     -------
@@ -63,6 +66,7 @@ class Fifo(Block):
         Int("depth", "beats held", 1, 65536, "beats"),
         Flag("always_ready", "the source sees to it that there is room"),
         Flag("read_ahead", "read the memory before a beat is taken"),
+        Flag("wide", "enable the output register apart from the counts"),
     )
 
     def __init__(
@@ -72,12 +76,18 @@ class Fifo(Block):
         depth: int = 16,
         always_ready: bool = False,
         read_ahead: bool = False,
+        wide: bool = False,
     ):
-        self.check(shape=shape, depth=depth, always_ready=always_ready, read_ahead=read_ahead)
+        self.check(
+            shape=shape, depth=depth, always_ready=always_ready, read_ahead=read_ahead, wide=wide
+        )
         self.shape: Any
         self.depth: int
         self.always_ready: bool
         self.read_ahead: bool
+        self.wide: bool
+        if self.wide and not self.read_ahead:
+            raise ValueError("wide needs read_ahead")
         self.interval = max(1, 4 - self.depth) if self.depth != 2 else 1.5
         super().__init__(
             {
@@ -110,10 +120,18 @@ class Fifo(Block):
         room = Signal(init=1)
         # What moves the read port on, when it sees a beat more, and whether it sees any.
         moves, comes, sees = pop, arrived, self.o.valid
+        blind, empty = Signal(name="blind", init=1), Signal(name="empty", init=1)
         if self.read_ahead:
             moves, comes, sees = Signal(name="fetch"), push, Signal(name="sees")
-            m.d.comb += [moves.eq(sees & (~self.o.valid | self.o.ready)), read.en.eq(moves)]
-            m.d.sync += self.o.valid.eq(moves | (self.o.valid & ~self.o.ready))
+            m.d.comb += moves.eq(sees & (~self.o.valid | self.o.ready))
+            stays = moves | (self.o.valid & ~self.o.ready)
+            m.d.sync += self.o.valid.eq(stays)
+            if self.wide:
+                # They are kept the other way round, as equal registers would be made one.
+                m.d.comb += read.en.eq(~blind & (empty | self.o.ready))
+                m.d.sync += empty.eq(~stays)
+            else:
+                m.d.comb += read.en.eq(moves)
 
         m.d.comb += [
             self.i.ready.eq(1 if self.always_ready else room),
@@ -138,6 +156,10 @@ class Fifo(Block):
             m.d.sync += [self.level.eq(self.level - 1), room.eq(1)]
         with m.If(comes & ~moves):
             m.d.sync += [visible.eq(visible + 1), sees.eq(1)]
+            if self.wide:
+                m.d.sync += blind.eq(0)
         with m.Elif(moves & ~comes):
             m.d.sync += [visible.eq(visible - 1), sees.eq(visible != 1)]
+            if self.wide:
+                m.d.sync += blind.eq(visible == 1)
         return m

@@ -28,7 +28,7 @@ class Pipeline(Block):
         Payloads of the input and of the output.
     stages : int, 0..1024
         Registers between :attr:`entry` and :attr:`result`.
-    read_ahead : bool
+    read_ahead, wide : bool
         Of the output queue, as in :class:`Fifo`.
     chooses : bool
         There is a port ``gives``, which says of an entry whether anything becomes of it.
@@ -78,6 +78,7 @@ class Pipeline(Block):
         Payload("o_shape", "payload of the output"),
         Int("stages", "registers between entry and result", 0, 1024, "cycles"),
         Flag("read_ahead", "read the output queue before a beat is taken"),
+        Flag("wide", "enable the output queue's register apart from its counts"),
         Flag("chooses", "not every entry has a result"),
     )
 
@@ -88,6 +89,7 @@ class Pipeline(Block):
         o_shape: Any,
         stages: int,
         read_ahead: bool = False,
+        wide: bool = False,
         chooses: bool = False,
     ):
         self.check(
@@ -95,12 +97,14 @@ class Pipeline(Block):
             o_shape=o_shape,
             stages=stages,
             read_ahead=read_ahead,
+            wide=wide,
             chooses=chooses,
         )
         self.i_shape: Any
         self.o_shape: Any
         self.stages: int
         self.read_ahead: bool
+        self.wide: bool
         self.chooses: bool
         self.latency = self.stages + Fifo.latency
         # A place is taken from admission until the result leaves, and is free for the next
@@ -121,7 +125,11 @@ class Pipeline(Block):
     def elaborate(self, platform: Any) -> Module:
         m = Module()
         m.submodules.queue = queue = Fifo(
-            shape=self.o_shape, depth=self.depth, always_ready=True, read_ahead=self.read_ahead
+            shape=self.o_shape,
+            depth=self.depth,
+            always_ready=True,
+            read_ahead=self.read_ahead,
+            wide=self.wide,
         )
         taken, left = Signal(), Signal()
         held = Signal(range(self.depth + 1))

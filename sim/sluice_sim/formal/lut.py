@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from amaranth import Cat, Const, Signal, Value
+from amaranth import Cat, Const, Mux, Signal, Value
 
 from sluice.compression.turns import first_turn, lowest
 from sluice_sim.formal.engine import Proof
@@ -16,8 +16,8 @@ def prove_lut_decompress(proof: Proof) -> None:
     """Prove what is sent into the pipeline, whatever it lets in.
 
     Every beat goes in once, in order, and once more for every escape in it but one; each time with
-    the lowest escape that had none yet, and with a raw weight that is taken then and at no other
-    time, as long as there are any. Tables change between packets, when others are loaded, and only
+    the lowest escape that had none yet, and with the next raw weight, as long as there
+    are any. Tables change between packets, when others are loaded, and only
     where that is asked for. The handshake of the output is that of the pipeline, whose rules are
     those of its queue.
     """
@@ -49,7 +49,7 @@ def prove_lut_decompress(proof: Proof) -> None:
         "codes",
         [Token(codes.taken, beat)],
         [Token(final, went)],
-        capacity=2,
+        capacity=3,
         # Beats wait for tables and for raw weights.
         quiet=Const(0),
         ends=False,
@@ -66,21 +66,26 @@ def prove_lut_decompress(proof: Proof) -> None:
     proof.forbid("another lane has its turn", goes & (turn.lane != lane))
     proof.forbid("a beat has too many turns, or few", goes & (turn.more != (lacks & ~lane).any()))
     proof.forbid("what has been is made again", goes & (turn.begins == served.any()))
-    # The packet of raw weights has ended before that of codes.
-    closed = Signal()
+    # A raw weight that has been taken and not gone; the packet of them has ended before that of
+    # codes, or goes on behind it.
+    held: Any = Signal.like(dut.raw.payload)
+    full, closed, behind = Signal(), Signal(), Signal()
     ends = final & turn.codes.last
-    with m.If(goes):
-        m.d.sync += closed.eq((closed | (raw.taken & dut.raw.payload.last)) & ~ends)
-    behind = Signal()
-    with m.If(ends & ~closed & ~dut.raw.payload.last):
-        m.d.sync += behind.eq(1)
-    with m.Elif(behind & raw.taken & dut.raw.payload.last):
-        m.d.sync += behind.eq(0)
     wants = (lane.any() | (turn.codes.last & ~turn.more)) & ~closed
-    proof.forbid("a raw weight is taken without use", raw.taken & ~behind & ~(goes & wants))
-    proof.forbid("a turn goes without its weight", goes & wants & (~raw.taken | behind))
-    word = Value.cast(dut.raw.payload.data[0]) & dut.raw.payload.keep.replicate(len(turn.word))
-    proof.forbid("another weight goes", goes & wants & (turn.word != word))
+    uses = goes & wants
+    drops = behind | (uses & ends & ~held.last)
+    with m.If(goes):
+        m.d.sync += closed.eq((closed | (uses & held.last)) & ~ends)
+    m.d.sync += [
+        behind.eq(drops & ~(raw.taken & dut.raw.payload.last)),
+        full.eq(Mux(raw.taken, ~drops, full & ~uses)),
+    ]
+    with m.If(raw.taken):
+        m.d.sync += held.eq(dut.raw.payload)
+    proof.forbid("a raw weight is taken without use", raw.taken & full & ~uses)
+    proof.forbid("a turn goes without its weight", uses & ~full)
+    word = Value.cast(held.data[0]) & held.keep.replicate(len(turn.word))
+    proof.forbid("another weight goes", uses & (turn.word != word))
     proof.forbid("a weight comes from nowhere", goes & ~wants & turn.word.any())
 
 
