@@ -8,13 +8,25 @@ from amaranth.lib.wiring import In, Out
 
 from sluice.block import Block
 from sluice.compression.lut_tables import LUT_PARAMETERS, LutFormat, Table, TableLoader
-from sluice.compression.turns import first_turn, lowest, several, turn_layout
+from sluice.compression.turns import first_turn, next_turn, turn_layout
 from sluice.delay import delay
 from sluice.stream import Pipeline, sample_settings
 
 __all__ = ["LutDecompress"]
 
 _STAGES = 4
+
+
+def _begin(flags: tuple[Signal, ...], given: Any, may: Value, free: Value) -> list[Any]:
+    """Return how flags are set for the first turn of ``given``, which ``may`` go at once."""
+    plain, asks, free_last, asks_last, asks_more = flags
+    return [
+        plain.eq(may & ~given.asks),
+        asks.eq(may & given.asks),
+        free_last.eq(free),
+        asks_last.eq(may & given.asks & ~given.turn.more),
+        asks_more.eq(may & given.asks & given.turn.more),
+    ]
 
 
 class LutDecompress(Block):
@@ -206,6 +218,7 @@ class LutDecompress(Block):
         plain, asks, waits = Signal(), Signal(), Signal()
         # It is the last one of its beat, or there is none; or there are more.
         free_last, asks_last, asks_more = Signal(init=1), Signal(), Signal()
+        flags = (plain, asks, free_last, asks_last, asks_more)
         changes, bank, begins, ends = Signal(), Signal(), Signal(), Signal()
         raw_valid, goes, there = Signal(), Signal(), Signal()
         turn = beat.turn
@@ -222,6 +235,7 @@ class LutDecompress(Block):
             entry.more.eq(turn.more),
             entry.word.eq(Mux(there, Value.cast(raw.data[0]), 0)),
         ]
+
         with m.If(advance):
             # What is there goes in this cycle, and takes what is loaded if it changes the tables.
             may = is_come & ~(come.changes & (~loaded | changes))
@@ -232,33 +246,22 @@ class LutDecompress(Block):
                 bank.eq(bank ^ (is_come & come.changes)),
                 ends.eq(come.codes.last & ~come.turn.more),
                 waits.eq(is_come & ~may),
-                plain.eq(may & ~come.asks),
-                asks.eq(may & come.asks),
-                free_last.eq(~is_come | (may & ~come.asks)),
-                asks_last.eq(may & come.asks & ~come.turn.more),
-                asks_more.eq(may & come.asks & come.turn.more),
+                *_begin(flags, come, may, ~is_come | (may & ~come.asks)),
             ]
         with m.Elif(pipeline.i.ready & asks_more & raw_valid):
-            lane, left = lowest(turn.others), several(turn.others)
+            lane, others, left = next_turn(turn.others)
             m.d.sync += [
                 begins.eq(0),
                 changes.eq(0),
                 ends.eq(beat.codes.last & ~left),
                 turn.lane.eq(lane),
-                turn.others.eq(turn.others & ~lane),
+                turn.others.eq(others),
                 turn.more.eq(left),
                 asks_last.eq(~left),
                 asks_more.eq(left),
             ]
         with m.Elif(waits):
-            m.d.sync += [
-                waits.eq(~loaded),
-                plain.eq(loaded & ~beat.asks),
-                asks.eq(loaded & beat.asks),
-                free_last.eq(loaded & ~beat.asks),
-                asks_last.eq(loaded & beat.asks & ~turn.more),
-                asks_more.eq(loaded & beat.asks & turn.more),
-            ]
+            m.d.sync += [waits.eq(~loaded), *_begin(flags, beat, loaded, loaded & ~beat.asks)]
         runs_on = self._fetch(m, raw, raw_valid, asks & pipeline.i.ready, ends)
         lacks, longer = Signal(), Signal()
         m.d.sync += [lacks.eq(goes & (turn.needs ^ there)), longer.eq(runs_on)]

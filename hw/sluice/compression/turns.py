@@ -5,7 +5,7 @@ from typing import Any
 from amaranth import Cat, Const, Module, Signal, Value
 from amaranth.lib import data
 
-__all__ = ["RawWriter", "Turns", "first_turn", "lowest", "several", "turn_layout"]
+__all__ = ["RawWriter", "Turns", "first_turn", "lowest", "next_turn", "turn_layout"]
 
 
 def several(bits: Value) -> Value:
@@ -31,10 +31,16 @@ def turn_layout(lanes: int) -> data.StructLayout:
     return data.StructLayout({"lane": lanes, "others": lanes, "needs": 1, "more": 1})
 
 
+def next_turn(bits: Value) -> tuple[Value, Value, Value]:
+    """Return the lane whose turn it is of ``bits``, the others, and whether there are any."""
+    lane = lowest(bits)
+    return lane, bits & ~lane, several(bits)
+
+
 def first_turn(escapes: Value) -> Value:
     """Return the bits of the turn with which a beat begins."""
-    lane = lowest(escapes)
-    return Cat(lane, escapes & ~lane, escapes.any(), several(escapes))
+    lane, others, more = next_turn(escapes)
+    return Cat(lane, others, escapes.any(), more)
 
 
 class Turns:
@@ -67,12 +73,8 @@ class Turns:
         with m.If(come.ready):
             m.d.sync += [valid.eq(come.valid), self.beat.eq(come.payload)]
         with m.Elif(self.goes):
-            lane = lowest(turn.others)
-            m.d.sync += [
-                turn.lane.eq(lane),
-                turn.others.eq(turn.others & ~lane),
-                turn.more.eq(several(turn.others)),
-            ]
+            lane, others, more = next_turn(turn.others)
+            m.d.sync += [turn.lane.eq(lane), turn.others.eq(others), turn.more.eq(more)]
 
 
 class RawWriter:

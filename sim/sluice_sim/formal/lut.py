@@ -16,10 +16,9 @@ def prove_lut_decompress(proof: Proof) -> None:
     """Prove what is sent into the pipeline, whatever it lets in.
 
     Every beat goes in once, in order, and once more for every escape in it but one; each time with
-    the lowest escape that had none yet, and with the next raw weight, as long as there
-    are any. Tables change between packets, when others are loaded, and only
-    where that is asked for. The handshake of the output is that of the pipeline, whose rules are
-    those of its queue.
+    the lowest escape that had none yet, and with the next raw weight, as long as there are any.
+    Tables change between packets, when others are loaded, and only where that is asked for. The
+    handshake of the output is that of the pipeline, whose rules are those of its queue.
     """
     dut: Any = proof.dut
     m = proof.module
