@@ -1,6 +1,6 @@
 """The quantization blocks of the catalogue."""
 
-from sluice.entry import Entry
+from sluice.entry import FPGA_ONLY, Entry
 
 __all__ = ["QUANTIZATION"]
 
@@ -54,5 +54,47 @@ QUANTIZATION = (
         cases=({"shape": "bitx1", "target": 255}, {"shape": "bf16x3", "target": 1}),
         proofs=({"shape": "bitx1"},),
         mutants={"shape": "bitx1", "target": 5},
+    ),
+    Entry(
+        "product_decode",
+        "sluice.quantization:ProductDecode",
+        "blocks of numbers from indices of codewords",
+        group="quantization",
+        systems=("B3",),
+        bench="sluice_sim.bench.codebook:ProductDecodeBench",
+        proof="sluice_sim.formal.codebook:prove_product_decode",
+        golden="sluice_sim.golden.codebook:product_decode",
+        presets={"default": {}, "logic": {"index_bits": 5}},
+        cases=(
+            {"element": "bit", "lanes": 1, "index_bits": 1},
+            {"element": "int4", "lanes": 3, "index_bits": 5},
+            {"element": "fp32", "lanes": 5, "index_bits": 6},
+            {"element": "int8", "lanes": 32, "index_bits": 4},
+        ),
+        proofs=({"element": "bit", "lanes": 1, "index_bits": 1},),
+        mutants={"element": "int4", "lanes": 3, "index_bits": 2},
+        measured=(*FPGA_ONLY, ("logic", "ecp5-85k")),
+    ),
+    Entry(
+        "product_encode",
+        "sluice.quantization:ProductEncode",
+        "indices of the codewords that are nearest to blocks of numbers, and how far they are",
+        group="quantization",
+        systems=("B3",),
+        bench="sluice_sim.bench.codebook:ProductEncodeBench",
+        proof="sluice_sim.formal.codebook:prove_product_encode",
+        golden="sluice_sim.golden.codebook:product_encode",
+        presets={"default": {}, "memory": {"engines": 4}},
+        cases=(
+            {"element": "int4", "lanes": 1, "index_bits": 1, "engines": 1},
+            {"element": "int16", "lanes": 3, "index_bits": 4, "engines": 2},
+            {"element": "uint8", "lanes": 5, "index_bits": 3, "engines": 8},
+            {"element": "int8", "lanes": 2, "index_bits": 7, "engines": 1},
+            {"element": "int16", "lanes": 32, "index_bits": 3, "engines": 4},
+        ),
+        proofs=({"element": "int4", "lanes": 1, "index_bits": 2, "engines": 2},),
+        slow=("default",),
+        mutants={"element": "int4", "lanes": 3, "index_bits": 3, "engines": 2},
+        measured=(*FPGA_ONLY, ("memory", "ecp5-85k")),
     ),
 )

@@ -8,8 +8,10 @@ import pytest
 
 from sluice.arith import Add
 from sluice.arith.elementwise import Elementwise
+from sluice.quantization import ProductDecode, ProductEncode, product_decode
+from sluice.quantization.codebook import Codebook
 from sluice.stream import Pipeline
-from sluice_sim.formal import Proof, streams
+from sluice_sim.formal import Proof, codebook, streams
 from sluice_sim.formal.arith import prove_elementwise
 
 BROKEN = [
@@ -61,6 +63,31 @@ def test_broken_arithmetic_is_refuted(monkeypatch, cls, right, wrong, told):
     monkeypatch.setattr(cls, "elaborate", scope[cls.__name__].elaborate)
     proof = Proof(Add(source="fp8_e5m2", target="fp8_e5m2", stages=1))
     prove_elementwise(proof)
+    _assert_refuted(proof, told)
+
+
+@pytest.mark.parametrize(
+    ("cls", "right", "wrong", "told"),
+    [
+        (Codebook, "& ~loader.full", "& 0", "no codebook"),
+        (Codebook, "~self.bank, row", "self.bank, row", "another codeword"),
+        (ProductDecode, "book.bank ^ book.changes", "book.bank", "another codeword"),
+        (ProductEncode, "(distance < least)", "(distance <= least)", "another index"),
+        (ProductEncode, "pipeline.i.ready & ends", "pipeline.i.ready", "cut short"),
+    ],
+)
+def test_broken_product_quantization_is_refuted(monkeypatch, cls, right, wrong, told):
+    scope = _changed(cls.__module__, right, wrong)
+    made = scope[cls.__name__]
+    if cls is ProductEncode:
+        proof = Proof(made(element="int4", lanes=1, index_bits=2, engines=2))
+        codebook.prove_product_encode(proof)
+    else:
+        if cls is Codebook:
+            monkeypatch.setattr(product_decode, "Codebook", made)
+            made = ProductDecode
+        proof = Proof(made(element="bit", lanes=2, index_bits=1))
+        codebook.prove_product_decode(proof)
     _assert_refuted(proof, told)
 
 

@@ -103,12 +103,13 @@ class Table:
     width : int, bits
         Of an entry.
     bits : int
-        Of an address within a bank.
+        Of an address within a bank, which may be none.
     """
 
     def __init__(self, m: Module, name: str, *, width: int, bits: int):
         self.m, self.name, self.bits = m, name, bits
-        banks = 2 if bits <= _LOGIC else 1
+        # An address has at least one bit.
+        banks = 2 if 0 < bits <= _LOGIC else 1
         self.stores = [
             Store(m, f"{name}_{k}", shape=width, depth=2 // banks << bits) for k in range(banks)
         ]
