@@ -197,7 +197,7 @@ def plan_run(
     if block.driven:
         return _plan_driven(block, arrays, sources, sinks, config)
     rows = {name: list(array.reshape(-1, array.shape[-1])) for name, array in arrays.items()}
-    first = next(iter(rows))
+    first = next(s.name for s in streams_of(block) if s.is_input)
     shape = next((p.shape for p in ports_of(block) if p.name == "config"), None)
     try:
         if shape is None and config:
