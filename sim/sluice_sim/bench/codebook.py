@@ -37,14 +37,13 @@ class CodebookBench(Bench):
     def __init__(self, block: Block):
         super().__init__(block)
         self.takes = int(block.interval)
-        block = self.block
-        count, most = block.count, self.takes + block.latency
+        count, most, depth = self.block.count, self.takes + block.latency, self.block.pipeline.depth
         # Whether the output queue is filled, which takes long where a block does.
-        self.fills = self.takes * block.pipeline.depth <= 300
+        self.fills = self.takes * depth <= 300
         # Codebooks are loaded meanwhile, and the queue is filled.
         self.quiet = count + most + 60
         if self.fills:
-            self.quiet += self.takes * (block.pipeline.depth + 4)
+            self.quiet += self.takes * (depth + 4)
         self.patience = 1000 + 40 * count + self.quiet
         self.hold = self.quiet - 20
         # While the first codebook is loaded, and when blocks are on the way.
