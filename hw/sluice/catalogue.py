@@ -14,7 +14,7 @@ from sluice.catalogue_compression import COMPRESSION
 from sluice.catalogue_quantization import QUANTIZATION
 from sluice.catalogue_sparse import SPARSE
 from sluice.catalogue_sparsity import SPARSITY
-from sluice.entry import DEFAULTS, Entry, RequestError, load
+from sluice.entry import DEFAULTS, FPGA_ONLY, Entry, RequestError, load
 
 __all__ = ["CATALOGUE", "Entry", "RequestError", "find_block", "load"]
 
@@ -125,6 +125,30 @@ _ENTRIES = (
         cases=({"shape": "bitx1", "ratio": 1}, {"shape": "int4x3", "ratio": 5}),
         proofs=({"shape": "bitx2", "ratio": 3},),
         mutants={"shape": "int4x2", "ratio": 3},
+    ),
+    _stream(
+        "repack",
+        "Repack",
+        "cut the bits of a packet into elements of another width",
+        golden="sluice_sim.golden.repack:repack",
+        presets={
+            "default": {},
+            "pack": {"i_shape": "uint7x8", "o_shape": "uint8x8"},
+        },
+        cases=(
+            {"i_shape": "bitx1", "o_shape": "bitx1"},
+            {"i_shape": "uint8x1", "o_shape": "uint3x5"},
+            {"i_shape": "uint8x16", "o_shape": "int4x3"},
+            {"i_shape": "uint5x3", "o_shape": "uint8x8"},
+            {"i_shape": "uint8x4", "o_shape": "bf16x1"},
+            {"i_shape": "fp32x1", "o_shape": "uint8x2"},
+        ),
+        proofs=(
+            {"i_shape": "bitx2", "o_shape": "bitx3"},
+            {"i_shape": "bitx3", "o_shape": "bitx2"},
+        ),
+        mutants={"i_shape": "uint3x2", "o_shape": "uint4x2"},
+        measured=(*FPGA_ONLY, ("pack", "ecp5-85k")),
     ),
     _stream(
         "packet_counter",

@@ -14,6 +14,7 @@ from sluice.stream import Pipeline
 from sluice_sim.formal import Proof, codebook, streams
 from sluice_sim.formal.arith import prove_elementwise
 
+CUT = {"i_shape": "bitx2", "o_shape": "bitx3"}
 BROKEN = [
     ("skid_buffer", {"shape": "bitx2"}, "payload.eq(spare)", "payload.eq(self.i.payload)", "order"),
     ("fifo", {"shape": "bitx1", "depth": 3}, "self.level != self.depth - 1", "1", "room"),
@@ -36,6 +37,9 @@ BROKEN = [
         "self.config",
         "wrong place",
     ),
+    ("repack", CUT, "behind >= self.places,", "behind > self.places,", "elsewhere"),
+    ("repack", CUT, "turn.have.eq(turn.have - self.o_bits)", "turn.have.eq(0)", "queue"),
+    ("repack", CUT, "m.Elif(i.ready)", "m.Elif(1)", "queue"),
 ]
 
 

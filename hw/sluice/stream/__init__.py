@@ -17,6 +17,7 @@ from sluice.stream.packet_counter import PacketCounter
 from sluice.stream.packet_splitter import PacketSplitter
 from sluice.stream.pipeline import Pipeline
 from sluice.stream.register_slice import RegisterSlice
+from sluice.stream.repack import Repack
 from sluice.stream.settings import enter_with_settings, sample_settings
 from sluice.stream.skid_buffer import SkidBuffer
 from sluice.stream.widen import Widen
@@ -36,6 +37,7 @@ __all__ = [
     "Payload",
     "Pipeline",
     "RegisterSlice",
+    "Repack",
     "SkidBuffer",
     "Widen",
     "axi_stream_members",

@@ -6,7 +6,19 @@ from typing import Any
 import numpy as np
 
 from sluice.stream import Beat, element_bytes
-from sluice_sim.bench.spec import Bench, Scenario, Word, beats, elements, random_packets
+from sluice_sim.bench.spec import (
+    Bench,
+    Scenario,
+    Word,
+    beats,
+    elements,
+    random_packets,
+    soiled,
+)
+from sluice_sim.bench.spec import (
+    packet as packet_of,
+)
+from sluice_sim.golden.repack import repack
 
 __all__ = [
     "ArbiterBench",
@@ -20,6 +32,7 @@ __all__ = [
     "PacketCounterBench",
     "PacketSplitterBench",
     "RegisterSliceBench",
+    "RepackBench",
     "SkidBufferBench",
     "WidenBench",
 ]
@@ -192,6 +205,57 @@ class NarrowBench(Bench):
 
     def latency_pairs(self, inputs: int, outputs: int) -> Iterable[tuple[int, int]]:
         return ((k, k * self.block.ratio) for k in range(inputs))
+
+
+class RepackBench(Bench):
+    """The same bits in other elements, from packets of all lengths."""
+
+    def scenario(self, kind: str, rng: np.random.Generator) -> Scenario:
+        i, o = self.block.i_shape, self.block.o_shape
+        top = (1 << i.element_width) - 1
+        longest = max(i.lanes, -(-o.data_bits // i.element_width))
+        lengths = rng.integers(0, 3 * longest + 1, 60)
+        if kind == "extremes":
+            # From nothing to more than what both beats have in common, and again.
+            most = 2 * longest + 2
+            lengths = np.concatenate([range(most), rng.permutation(most), [0, 0]])
+        elif kind == "rate":
+            # Short ones, of which each may end in any place, and a long one for the interval.
+            most = 2 + o.data_bits // i.element_width
+            rest = 60 * max(1, self.block.o_bits // self.block.i_bits) * i.lanes
+            lengths = np.concatenate([rng.permutation(most), [rest]])
+        words: list[Word] = []
+        expected: list[int] = []
+        self.packets: list[tuple[int, int]] = []
+        for length in lengths.tolist():
+            values = [int(v) for v in rng.integers(0, 1 << i.element_width, length)]
+            if kind == "extremes":
+                values = [top] * length
+            spare = int(rng.integers(0, i.element_width)) if kind != "rate" else 0
+            sent = packet_of(i, values, spare)
+            words += [Word(soiled(i, w.payload, rng), w.config) for w in sent]
+            expected += beats(o, repack(values, i.element_width, o.element_width, spare=spare))
+            self.packets.append((length * i.element_width, len(sent)))
+        return Scenario({"i": words}, {"o": expected})
+
+    def latency_pairs(self, inputs: int, outputs: int) -> Iterable[tuple[int, int]]:
+        """Return the beat that brings the last bit of the first result."""
+        bits = min(self.packets[0][0], self.block.o_bits)
+        return ((max(1, -(-bits // self.block.i_bits)) - 1, 0),)
+
+    def check_cycles(self, moved: Mapping[str, Sequence[int]]) -> None:
+        """Every cycle takes a beat or gives one, and a packet begins where one ends."""
+        wide, narrow = self.block.o_bits, self.block.i_bits
+        due: list[int] = []
+        begins = moved["i"][0] + self.block.latency
+        for size, count in self.packets:
+            ends = max(1, -(-size // wide))
+            for k in range(ends):
+                brings = max(1, -(-min(size, (k + 1) * wide) // narrow)) - 1
+                due.append(max(due[-1] + 1 if due else 0, begins + brings))
+            rest = size - (count - 1) * narrow // wide * wide
+            begins += ends if narrow >= wide else count + (rest > wide)
+        assert list(moved["o"]) == due, f"beats left in {moved['o']}, due in {due}"
 
 
 class PacketCounterBench(PassBench):

@@ -3,11 +3,10 @@
 from typing import Any
 
 from amaranth import Array, Cat, Const, Module, Mux, Signal, Value
-from amaranth.lib import stream
 
 from sluice.delay import delay
 from sluice_sim.formal.engine import Proof
-from sluice_sim.formal.monitors import Source, Token, add_rules, add_track
+from sluice_sim.formal.monitors import Source, Token, add_rules, add_track, open_up, track_queue
 
 __all__ = ["prove_product_decode", "prove_product_encode"]
 
@@ -65,23 +64,6 @@ class Shelf:
         self.words = [Mux(used, banks[1][c], banks[0][c]) for c in range(count)]
 
 
-def open_up(proof: Proof, pipeline: Any) -> Source:
-    """Let a pipeline take beats when it likes, and give any, which are returned, for its queue."""
-    m = Module()
-    come = stream.Signature(pipeline.o.payload.shape()).create()
-    queue = Source(proof, come, name="queue", well_formed=False)
-    m.d.comb += [
-        pipeline.i.ready.eq(proof.input(1, "pipeline_ready")),
-        pipeline.entry.eq(pipeline.i.payload),
-        pipeline.entry_valid.eq(pipeline.i.valid & pipeline.i.ready),
-        pipeline.o.valid.eq(come.valid),
-        pipeline.o.payload.eq(come.payload),
-        come.ready.eq(pipeline.o.ready),
-    ]
-    pipeline.elaborate = lambda platform: m
-    return queue
-
-
 def prove_product_decode(proof: Proof) -> None:
     """Prove that every index becomes its codeword, and what of that is kept.
 
@@ -110,19 +92,6 @@ def prove_product_decode(proof: Proof) -> None:
     proof.forbid("what is taken does not enter", i.taken ^ enters)
     add_rules(proof, dut.o)
     track_queue(proof, queue, Value.cast(pipeline.o.payload), dut.o, "o")
-
-
-def track_queue(proof: Proof, queue: Source, payload: Value, o: Any, name: str) -> None:
-    """Prove that ``payload`` of what the queue gives leaves on ``o``."""
-    add_track(
-        proof,
-        f"queue to {name}",
-        [Token(queue.offered, payload)],
-        [Token(o.valid & o.ready, Value.cast(o.payload))],
-        capacity=1,
-        quiet=Const(0),
-        ends=False,
-    )
 
 
 def prove_product_encode(proof: Proof) -> None:

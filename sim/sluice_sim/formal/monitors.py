@@ -6,11 +6,12 @@ from typing import Any
 
 from amaranth import Cat, Module, Mux, Signal, Value
 from amaranth.hdl import Const
+from amaranth.lib import stream
 
 from sluice.stream import Beat
 from sluice_sim.formal.engine import Proof
 
-__all__ = ["Source", "Token", "add_rules", "add_track", "tokens_of"]
+__all__ = ["Source", "Token", "add_rules", "add_track", "open_up", "tokens_of", "track_queue"]
 
 # Cycles within which a block that is not held up must have given all that it took.
 DRAIN = 12
@@ -175,3 +176,33 @@ def add_track(
     proof.forbid(f"{name}: more inside than there is room", inside > capacity)
     proof.forbid(f"{name}: changed or out of order", wrong)
     proof.forbid(f"{name}: kept for ever", (idle == DRAIN) & ended & inside.any())
+
+
+def open_up(proof: Proof, pipeline: Any) -> Source:
+    """Let a pipeline take beats when it likes, and give any, which are returned, for its queue."""
+    m = Module()
+    come = stream.Signature(pipeline.o.payload.shape()).create()
+    queue = Source(proof, come, name="queue", well_formed=False)
+    m.d.comb += [
+        pipeline.i.ready.eq(proof.input(1, "pipeline_ready")),
+        pipeline.entry.eq(pipeline.i.payload),
+        pipeline.entry_valid.eq(pipeline.i.valid & pipeline.i.ready),
+        pipeline.o.valid.eq(come.valid),
+        pipeline.o.payload.eq(come.payload),
+        come.ready.eq(pipeline.o.ready),
+    ]
+    pipeline.elaborate = lambda platform: m
+    return queue
+
+
+def track_queue(proof: Proof, queue: Source, payload: Value, o: Any, name: str) -> None:
+    """Prove that ``payload`` of what the queue gives leaves on ``o``."""
+    add_track(
+        proof,
+        f"queue to {name}",
+        [Token(queue.offered, payload)],
+        [Token(o.valid & o.ready, Value.cast(o.payload))],
+        capacity=1,
+        quiet=Const(0),
+        ends=False,
+    )

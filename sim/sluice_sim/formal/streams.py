@@ -2,11 +2,20 @@
 
 from typing import Any
 
-from amaranth import Cat, Mux, Signal, Value
+from amaranth import Cat, Const, EnableInserter, Module, Mux, Signal, Value
 
+from sluice.delay import delay
 from sluice.stream import element_bytes
 from sluice_sim.formal.engine import Proof
-from sluice_sim.formal.monitors import Source, Token, add_rules, add_track, tokens_of
+from sluice_sim.formal.monitors import (
+    Source,
+    Token,
+    add_rules,
+    add_track,
+    open_up,
+    tokens_of,
+    track_queue,
+)
 
 __all__ = [
     "prove_arbiter",
@@ -20,6 +29,7 @@ __all__ = [
     "prove_packet_counter",
     "prove_packet_splitter",
     "prove_register_slice",
+    "prove_repack",
     "prove_skid_buffer",
     "prove_widen",
 ]
@@ -180,6 +190,87 @@ def prove_narrow(proof: Proof) -> None:
     prove_pass(proof, capacity=dut.ratio * dut.shape.lanes + 1)
     full = dut.o.payload.keep.all()
     proof.forbid("partly kept inside a packet", dut.o.valid & ~dut.o.payload.last & ~full)
+
+
+def prove_repack(proof: Proof) -> None:
+    """Prove that no bit of what comes is lost, and that only a last beat is partly kept.
+
+    In two parts: what is in front of the turns puts bits where they go, and says how many there
+    are; and of any beats of which this holds, the turns give all. Of elements of one bit: what
+    becomes of elements of several bits is left to the bench. The handshake of the output is that of
+    the pipeline, whose rules are those of its queue; here it lets turns in when it likes.
+    """
+    dut: Any = proof.dut
+    m, pipeline = proof.module, dut.pipeline
+    queue = open_up(proof, pipeline)
+    proof.drive(dut.config.spare, 0)
+    source = Source(proof, dut.i)
+    front = Module()
+    m.submodules.front = EnableInserter(dut.i.ready)(front)
+    placed = Value.cast(dut.shift(front, Const(0)))
+    wanted = _put(proof, dut.i.payload, source.taken, name="front")
+    held = Module()
+    m.submodules.held = EnableInserter(dut.i.ready)(held)
+    wanted = delay(held, "proof_put", Cat(wanted, source.taken), dut.shifts, reset=True)
+    there = wanted[-1]
+    proof.forbid("bits are put elsewhere", there & (placed[1:] != wanted[1:-1]))
+    proof.forbid("a beat comes or goes", there != placed[0])
+
+    # Any beat where it goes.
+    beat: Any = Signal(dut.i_shape)
+    valid = proof.input(1, "beat_valid")
+    free = dut.i_shape(proof.input(dut.i_bits * 2 + 1, "beat"))
+    run = Cat(free.keep[: k + 1].all() for k in range(dut.i_bits))
+    m.d.comb += [beat.eq(free), beat.keep.eq(Mux(free.last, run, -1))]
+    taken = dut.i.ready & valid
+    word: Any = Signal(dut.turn)
+    m.d.comb += [Value.cast(word).eq(_put(proof, beat, taken, name="turns")), word.valid.eq(valid)]
+    dut.shift = lambda front, spare: word
+    given = delay(m, "proof_given", pipeline.entry_valid & pipeline.gives, 1, reset=True)
+    result = pipeline.result
+    add_track(
+        proof,
+        "beats to the queue",
+        tokens_of(beat, taken),
+        tokens_of(result, given),
+        capacity=2 * dut.room + 4,
+        quiet=~valid & pipeline.i.ready,
+    )
+    keep = result.keep
+    proof.forbid("partly kept inside a packet", given & ~result.last & ~keep.all())
+    proof.forbid("a hole in keep", given & (keep & (keep + 1)).any())
+    add_rules(proof, dut.o)
+    track_queue(proof, queue, Value.cast(pipeline.o.payload), dut.o, "o")
+
+
+def _put(proof: Proof, beat: Any, taken: Value, *, name: str) -> Value:
+    """Return what the turns of a beat are made of."""
+    dut: Any = proof.dut
+    m = proof.module
+    before = Signal(range(max(2, dut.places)), name=f"{name}_before")
+    kept = Value.cast(beat.data) & beat.keep
+    size = sum((bit for bit in beat.keep), Const(0))
+    behind = Signal(range(dut.room + 1), name=f"{name}_behind")
+    wide, steps = dut.o_bits, Signal(range(dut.room // dut.step + 1), name=f"{name}_steps")
+    m.d.comb += [
+        behind.eq(before * dut.step + size),
+        steps.eq(before + sum((size > k * dut.step for k in range(dut.steps)), Const(0))),
+    ]
+    with m.If(taken):
+        m.d.sync += before.eq(Mux(beat.last, 0, (before + dut.steps) % dut.places))
+    word: Any = Signal(dut.turn, name=f"{name}_word")
+    more = Mux(beat.last, behind > wide, behind >= 2 * wide)
+    m.d.comb += [
+        word.valid.eq(1),
+        word.bits.eq(kept << (before * dut.step)),
+        word.steps.eq(steps),
+        word.have.eq(behind),
+        word.last.eq(beat.last),
+        word.gives.eq(beat.last | (behind >= wide)),
+        word.more.eq(more),
+        word.ends.eq(beat.last & ~more),
+    ]
+    return Value.cast(word)
 
 
 def prove_packet_counter(proof: Proof) -> None:
