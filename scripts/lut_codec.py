@@ -14,6 +14,7 @@ from digits_data import BATCH, CLASSES, EPOCHS, HIDDEN, RATE, TEST_SAMPLES, matm
 from numpy.typing import NDArray
 from rich.progress import track
 
+from sluice.compression.centroids import best_centroids
 from sluice.compression.codec import find_codec
 from sluice.compression.lut_codec import nearest
 from sluice.files import replace_between, replaced_file
@@ -25,6 +26,8 @@ PICTURE = ROOT / "docs/images/lut-codec.png"
 FP32 = find_format("fp32")
 COUNT, SEEDS = 1_000_000, 10
 FRACTIONS = (3, 4, 5, 6, 8)
+# Of the tables that were measured: weights drawn, and elements of a block with tables of its own.
+DRAWN, BLOCKS = 1 << 17, (256, 1024, 4096)
 
 
 def pack(array: NDArray[np.float32], **options: Any) -> tuple[NDArray[np.float32], int]:
@@ -60,6 +63,80 @@ def gaussian() -> list[str]:
             f"| {bits} | {stored / COUNT:.2f} | {32 * COUNT / stored:.2f} | {error:.2e} | "
             f"{even_error:.2e} | {better:.3f} |"
         )
+    return lines
+
+
+def squared_error(fractions: NDArray[np.uint64], count: int) -> float:
+    """Return the least squared error that a table of ``count`` entries leaves.
+
+    Of more than 4096 different fractions the table is the best one for their upper 12 bits.
+    """
+    values, weights = np.unique(fractions, return_counts=True)
+    if values.size > 1 << 12:
+        values, weights = np.unique(fractions >> np.uint64(11), return_counts=True)
+        values = (values << np.uint64(11)) + np.uint64(1 << 10)
+    table = best_centroids(values, weights, count)[0]
+    near = np.searchsorted((table[:-1] + table[1:]) / 2, fractions)
+    return float(np.square(table[near] - fractions).sum())
+
+
+def joint_error(words: NDArray[np.uint64], bits: int) -> float:
+    """Return the squared error of a table of signs and fractions, however signs share it."""
+    fractions = words & np.uint64((1 << 23) - 1)
+    parts = [fractions[words >> np.uint64(31) == sign] for sign in (0, 1)]
+    total = 2 << bits
+
+    def error(first: int) -> float:
+        return sum(
+            squared_error(part, count)
+            for part, count in zip(parts, (first, total - first), strict=True)
+        )
+
+    # The error is convex in the entries that a sign has.
+    found, least = total // 2, error(total // 2)
+    for more in (1, -1):
+        while 0 < found + more < total and (other := error(found + more)) < least:
+            found, least = found + more, other
+    return least
+
+
+def sizes(parts: list[NDArray[np.uint64]], bits: int) -> NDArray[np.int64]:
+    """Return the bits of tensors that are compressed, with tables and without."""
+    packed = [find_codec("lut").compress(part, FP32, fraction_bits=bits) for part in parts]
+    whole = sum(p.bits for p in packed)
+    return np.array([whole, whole - sum(p.sections["tables"].bits for p in packed)])
+
+
+def alternatives() -> list[str]:
+    """Return what a table of signs and fractions would win, and tables of each block."""
+    drawn = (np.random.default_rng(2).normal(size=DRAWN) * 0.02).astype(np.float32)
+    trained = [np.load(ROOT / f"tests/data/digits/w{k}.npy") for k in (1, 2)]
+    columns = ("weights", "fraction bits", "tables", "bits per weight", "as it is")
+    columns = (*columns, "squared error, as it is 1", "size at equal error", "if tables were free")
+    lines = [f"| {' | '.join(columns)} |", "|" + " --- |" * len(columns)]
+    for name, arrays in (("Gaussian", [drawn]), ("digits", trained)):
+        tensors = [FP32.to_bits(array.reshape(-1)) for array in arrays]
+        count = sum(words.size for words in tensors)
+        mask = np.uint64((1 << 23) - 1)
+        for bits in track((4, 5), f"other tables, {name}"):
+            now = sizes(tensors, bits)
+            error = sum(squared_error(w & mask, 1 << bits) for w in tensors)
+            # Entries for both signs have a bit more, and are twice as many.
+            joint = now + np.array([len(tensors) * (24 * 2 - 23) << bits, 0])
+            found = [("sign and fraction", joint, sum(joint_error(w, bits) for w in tensors))]
+            for block in BLOCKS:
+                parts = [w[k : k + block] for w in tensors for k in range(0, w.size, block)]
+                if len(parts) > len(tensors):
+                    left = sum(squared_error(p & mask, 1 << bits) for p in parts)
+                    found.append((f"each {block} weights", sizes(parts, bits), left))
+            for tables, size, left in found:
+                # A factor of four in the squared error is a bit.
+                whole, codes = (size + count * np.log2(left / error) / 2) / now - 1
+                widths = f"{size[0] / count:.2f} | {now[0] / count:.2f}"
+                lines.append(
+                    f"| {name} | {bits} | {tables} | {widths} | "
+                    f"{left / error:.3f} | {whole:+.1%} | {codes:+.1%} |"
+                )
     return lines
 
 
@@ -139,7 +216,11 @@ def draw(mean: dict[int, NDArray[np.float64]]) -> None:
 def main() -> None:
     """Write the tables and the picture."""
     text = PAGE.read_text()
-    for name, table in (("gaussian", gaussian()), ("digits", digits())):
+    for name, table in (
+        ("gaussian", gaussian()),
+        ("digits", digits()),
+        ("other tables", alternatives()),
+    ):
         mark = f"<!-- {name}: written by scripts/lut_codec.py -->"
         text = replace_between(text, mark, f"<!-- end of {name} -->", "\n".join(table))
     with replaced_file(PAGE) as partial:

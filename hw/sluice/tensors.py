@@ -3,6 +3,7 @@
 A row of an array is a packet; the file's last axis runs along the packet.
 """
 
+import math
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -196,7 +197,10 @@ def plan_run(
     }
     if block.driven:
         return _plan_driven(block, arrays, sources, sinks, config)
-    rows = {name: list(array.reshape(-1, array.shape[-1])) for name, array in arrays.items()}
+    # A row without an element is a packet too.
+    rows = {
+        name: list(a.reshape(math.prod(a.shape[:-1]), a.shape[-1])) for name, a in arrays.items()
+    }
     first = next(s.name for s in streams_of(block) if s.is_input)
     shape = next((p.shape for p in ports_of(block) if p.name == "config"), None)
     try:

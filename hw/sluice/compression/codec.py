@@ -1,45 +1,22 @@
 """Codecs on the host: one interface, and one place where all of them are."""
 
-from collections.abc import Mapping
-from dataclasses import dataclass, field
 from typing import Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
 from sluice.compression.lut_codec import LutCodec
+from sluice.compression.packed import Packed, Run
+from sluice.compression.relu_codec import ReluCodec
 from sluice.compression.section import Section
+from sluice.compression.ternary_codec import TernaryCodec
 from sluice.formats import Format
 
-__all__ = ["CODECS", "Codec", "Packed", "find_codec"]
+__all__ = ["CODECS", "COMPRESSORS", "Codec", "Compressor", "find_codec", "find_compressor"]
 
 
-@dataclass(frozen=True)
-class Packed:
-    """A tensor as a codec stores it.
-
-    Attributes
-    ----------
-    codec : str
-        Key of :data:`CODECS`.
-    options : mapping
-        What the codec must know to undo it, and the parameters of the block that does.
-    sections : mapping of stream name to Section
-        Each is a packet of that stream of the block; all are bytes in memory.
-    """
-
-    codec: str
-    options: Mapping[str, Any]
-    sections: Mapping[str, Section] = field(default_factory=dict)
-
-    @property
-    def bits(self) -> int:
-        """Bits of all sections, without what fills their last byte."""
-        return sum(section.bits for section in self.sections.values())
-
-
-class Codec(Protocol):
-    """What the memory path can hold several of.
+class Compressor(Protocol):
+    """What a tensor can be compressed with.
 
     Attributes
     ----------
@@ -51,22 +28,38 @@ class Codec(Protocol):
     name: str
     options: tuple[str, ...]
 
-    def compress(self, words: NDArray[np.uint64], number: Format, **options: Any) -> Packed:
+    def refuses(self, words: NDArray[np.uint64], number: Format) -> str:
+        """Say why a tensor cannot be compressed; empty if it can."""
+        ...
+
+    def compress(
+        self, words: NDArray[np.uint64], number: Format, *_: Any, **options: Any
+    ) -> Packed:
         """Return bit patterns of ``number``, shape ``(n,)``, as they are stored.
 
         Raises
         ------
-        ValueError
-            Naming the option or the format that the codec does not have.
+        TypeError, ValueError
+            Naming the option that is wrong, or what is refused.
         """
         ...
+
+
+class Codec(Compressor, Protocol):
+    """What the memory path can hold several of."""
 
     def decompress(self, packed: Packed, number: Format, count: int) -> NDArray[np.uint64]:
         """Return the ``count`` bit patterns that the block makes of what is stored."""
         ...
 
-    def block(self, packed: Packed, number: Format, lanes: int) -> tuple[str, dict[str, Any]]:
-        """Return the name and the parameters of the block that decompresses; or no name."""
+    def block(self, packed: Packed, number: Format, count: int, lanes: int) -> Run:
+        """Return how a block decompresses it.
+
+        Raises
+        ------
+        ValueError
+            If there is no such block.
+        """
         ...
 
 
@@ -76,7 +69,11 @@ class RawCodec:
     name = "raw"
     options: tuple[str, ...] = ()
 
-    def compress(self, words: NDArray[np.uint64], number: Format, **options: Any) -> Packed:
+    def refuses(self, words: NDArray[np.uint64], number: Format) -> str:
+        """Nothing is refused."""
+        return ""
+
+    def compress(self, words: NDArray[np.uint64], number: Format) -> Packed:
         """Return all of it in one section."""
         return Packed("raw", {}, {"i": Section(words, number.width)})
 
@@ -84,29 +81,30 @@ class RawCodec:
         """Return the words of that section."""
         return packed.sections["i"].words
 
-    def block(self, packed: Packed, number: Format, lanes: int) -> tuple[str, dict[str, Any]]:
+    def block(self, packed: Packed, number: Format, count: int, lanes: int) -> Run:
         """There is nothing to do."""
-        return "", {}
+        raise ValueError("it is stored as it is: no block decompresses it")
 
 
-class _Lut(LutCodec):
-    """The codec with tables, as :class:`Packed`."""
+class Smallest:
+    """Whichever codec without loss takes the fewest bytes of a file; of two that do, the first."""
 
-    name = "lut"
-    options: tuple[str, ...] = ("exponent_bits", "fraction_bits", "method")
+    name = "smallest"
+    options: tuple[str, ...] = ()
 
-    def compress(self, words: NDArray[np.uint64], number: Format, **options: Any) -> Packed:
-        made, sections = self.pack(words, number, **options)
-        return Packed(self.name, made, sections)
+    def refuses(self, words: NDArray[np.uint64], number: Format) -> str:
+        """Nothing is refused."""
+        return ""
 
-    def decompress(self, packed: Packed, number: Format, count: int) -> NDArray[np.uint64]:
-        return self.unpack(packed.options, packed.sections, number)
+    def compress(self, words: NDArray[np.uint64], number: Format) -> Packed:
+        """Return what that codec makes."""
+        codecs = (codec for codec in LOSSLESS if not codec.refuses(words, number))
+        return min((codec.compress(words, number) for codec in codecs), key=lambda p: p.bytes)
 
-    def block(self, packed: Packed, number: Format, lanes: int) -> tuple[str, dict[str, Any]]:
-        return "lut_decompress", {"element": number.name, "lanes": lanes, **packed.options}
 
-
-CODECS: dict[str, Codec] = {codec.name: codec for codec in (RawCodec(), _Lut())}
+LOSSLESS: tuple[Codec, ...] = (RawCodec(), ReluCodec(), TernaryCodec())
+CODECS: dict[str, Codec] = {codec.name: codec for codec in (*LOSSLESS, LutCodec())}
+COMPRESSORS: dict[str, Compressor] = {**CODECS, "smallest": Smallest()}
 
 
 def find_codec(name: str) -> Codec:
@@ -114,3 +112,10 @@ def find_codec(name: str) -> Codec:
     if name not in CODECS:
         raise ValueError(f"no codec {name!r}: there are {' '.join(CODECS)}")
     return CODECS[name]
+
+
+def find_compressor(name: str) -> Compressor:
+    """Return the codec called ``name``, or what chooses one, as :func:`find_codec` does."""
+    if name not in COMPRESSORS:
+        raise ValueError(f"no codec {name!r}: there are {' '.join(COMPRESSORS)}")
+    return COMPRESSORS[name]

@@ -1,19 +1,20 @@
 """The codec with a table of exponents and a table of fractions, on the host."""
 
-from collections.abc import Mapping
-
 import numpy as np
 from numpy.typing import NDArray
 
 from sluice.compression.centroids import best_centroids, lloyd
+from sluice.compression.lut_tables import ELEMENTS
+from sluice.compression.packed import Packed, Run
 from sluice.compression.section import Section
 from sluice.formats import Float, Format
+from sluice.params import Choice, check_int
 
 __all__ = ["LutCodec"]
 
 # Of more different fractions than this the best centroids are not looked for.
 _MOST = 1 << 12
-METHODS = ("best", "lloyd")
+_METHOD = Choice("method", "how centroids are found", ("best", "lloyd"))
 
 
 class LutCodec:
@@ -23,7 +24,16 @@ class LutCodec:
     ``tables`` are the packets of its streams.
     """
 
-    def pack(
+    name = "lut"
+    options: tuple[str, ...] = ("exponent_bits", "fraction_bits", "method")
+
+    def refuses(self, words: NDArray[np.uint64], number: Format) -> str:
+        """Say why a tensor cannot be compressed; empty if it can."""
+        if isinstance(number, Float) and number.has_infinity and number.width >= 16:
+            return ""
+        return f"codec lut takes bf16, fp16, tf32, fp32 and fp64, not {number}"
+
+    def compress(
         self,
         words: NDArray[np.uint64],
         number: Format,
@@ -31,14 +41,14 @@ class LutCodec:
         exponent_bits: int = 0,
         fraction_bits: int = 4,
         method: str = "best",
-    ) -> tuple[dict[str, int], dict[str, Section]]:
-        """Return the widths of the indices, and the sections.
+    ) -> Packed:
+        """Return the three sections.
 
         Parameters
         ----------
         words : array of bit patterns, shape ``(n,)``
         number : format
-            ``bf16``, ``fp16``, ``tf32`` or ``fp32``.
+            ``bf16``, ``fp16``, ``tf32``, ``fp32`` or ``fp64``.
         exponent_bits : int, 0..8
             With 0, as few as make the whole smallest.
         fraction_bits : int, 1..8
@@ -48,18 +58,16 @@ class LutCodec:
 
         Raises
         ------
-        ValueError
+        TypeError, ValueError
             Naming what is out of its range.
         """
-        if not isinstance(number, Float) or not number.has_infinity or number.width < 16:
-            raise ValueError(f"codec lut takes bf16, fp16, tf32 and fp32, not {number}")
-        most = min(8, number.fraction_bits), min(8, number.exponent_bits)
-        if not 1 <= fraction_bits <= most[0]:
-            raise ValueError(f"fraction_bits must be in 1..{most[0]}, not {fraction_bits}")
-        if not 0 <= exponent_bits <= most[1]:
-            raise ValueError(f"exponent_bits must be in 0..{most[1]}, not {exponent_bits}")
-        if method not in METHODS:
-            raise ValueError(f"method must be one of {' '.join(METHODS)}, not {method!r}")
+        if reason := self.refuses(words, number):
+            raise ValueError(reason)
+        assert isinstance(number, Float)
+        widest = min(8, number.exponent_bits)
+        check_int("fraction_bits", fraction_bits, lo=1, hi=min(8, number.fraction_bits))
+        check_int("exponent_bits", exponent_bits, lo=0, hi=widest)
+        _METHOD.check(method)
         sign, exponent, fraction = _split(words, number)
         top = (1 << number.exponent_bits) - 1
         special = (exponent == 0) | (exponent == top)
@@ -68,7 +76,7 @@ class LutCodec:
         # The most frequent first, so that escapes are as few as can be.
         order = np.argsort(-there, kind="stable")[: np.count_nonzero(there)]
         if not exponent_bits:
-            exponent_bits = _fewest_bits(there[order], number, most[1], raw.sum())
+            exponent_bits = _fewest_bits(there[order], number, widest, raw.sum())
         entries = (1 << exponent_bits) - 1
         exponents = np.sort(order[:entries]).astype(np.uint64)
         rank = np.full(top + 1, entries, np.uint64)
@@ -83,15 +91,17 @@ class LutCodec:
         filled = np.zeros(entries, np.uint64)
         filled[: exponents.size] = exponents
         wide = max(number.exponent_bits, number.fraction_bits)
-        return {"exponent_bits": exponent_bits, "fraction_bits": fraction_bits}, {
-            "codes": Section(codes, 1 + exponent_bits + fraction_bits),
-            "raw": Section(words[escapes], number.width),
-            "tables": Section(np.concatenate([filled, table]), wide),
-        }
+        return Packed(
+            self.name,
+            {"exponent_bits": exponent_bits, "fraction_bits": fraction_bits},
+            {
+                "codes": Section(codes, 1 + exponent_bits + fraction_bits),
+                "raw": Section(words[escapes], number.width),
+                "tables": Section(np.concatenate([filled, table]), wide),
+            },
+        )
 
-    def unpack(
-        self, options: Mapping[str, int], sections: Mapping[str, Section], number: Format
-    ) -> NDArray[np.uint64]:
+    def decompress(self, packed: Packed, number: Format, count: int) -> NDArray[np.uint64]:
         """Return the bit patterns.
 
         Raises
@@ -101,9 +111,9 @@ class LutCodec:
             ask for.
         """
         assert isinstance(number, Float)
-        wide, narrow = options["exponent_bits"], options["fraction_bits"]
+        wide, narrow = packed.options["exponent_bits"], packed.options["fraction_bits"]
         entries = (1 << wide) - 1
-        codes, raw, tables = (sections[name].words for name in ("codes", "raw", "tables"))
+        codes, raw, tables = (packed.sections[s].words for s in ("codes", "raw", "tables"))
         if tables.size != entries + (1 << narrow):
             raise ValueError(f"tables has {tables.size} entries, not {entries + (1 << narrow)}")
         rank = codes >> np.uint64(narrow) & np.uint64(entries)
@@ -118,6 +128,19 @@ class LutCodec:
         found |= codes >> np.uint64(wide + narrow) << np.uint64(number.width - 1)
         found[escapes] = raw
         return found
+
+    def block(self, packed: Packed, number: Format, count: int, lanes: int) -> Run:
+        """Return how the block decompresses it.
+
+        Raises
+        ------
+        ValueError
+            If the block does not have the format.
+        """
+        if number.name not in ELEMENTS:
+            raise ValueError(f"no block decompresses {number}: there are {' '.join(ELEMENTS)}")
+        parameters = {"element": number.name, "lanes": lanes, **packed.options}
+        return Run("lut_decompress", parameters, {"fresh": 1})
 
 
 def nearest(fractions: NDArray[np.uint64], table: NDArray[np.uint64]) -> NDArray[np.uint64]:

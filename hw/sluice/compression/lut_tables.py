@@ -11,7 +11,7 @@ from sluice.params import Choice, Int
 from sluice.store import Store
 from sluice.stream import Beat
 
-__all__ = ["LUT_PARAMETERS", "LutFormat", "Table", "TableLoader"]
+__all__ = ["ELEMENTS", "LUT_PARAMETERS", "LutFormat", "Table", "TableLoader"]
 
 # Tables of up to so many bits of index are in logic.
 _LOGIC = 5

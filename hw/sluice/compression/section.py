@@ -5,7 +5,10 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["Section"]
+__all__ = ["ALIGNMENT", "Section"]
+
+# Sections begin at multiples of so many bytes in files, as memories are read.
+ALIGNMENT = 64
 
 
 @dataclass(frozen=True)
@@ -19,15 +22,20 @@ class Section:
     def bits(self) -> int:
         return self.words.size * self.width
 
+    @property
+    def filled(self) -> int:
+        """Bytes in a file, with those that fill it up to where the next one begins."""
+        return -(-self.bits // (8 * ALIGNMENT)) * ALIGNMENT
+
     def to_bytes(self) -> bytes:
         """Return bits ``k * width`` to ``(k + 1) * width - 1`` as word ``k``, lowest bit first.
 
         Bit ``b`` is bit ``b % 8`` of byte ``b // 8``; the last byte is filled with zeros. So a beat
         of ``lanes`` words is ``lanes * width`` bits that follow each other.
         """
-        places = np.arange(self.width, dtype=np.uint64)
-        bits = (self.words[:, None] >> places & np.uint64(1)).astype(np.uint8)
-        return np.packbits(bits.ravel(), bitorder="little").tobytes()
+        octets = self.words.astype("<u8").view(np.uint8).reshape(-1, 8)
+        bits = np.unpackbits(octets, axis=1, count=self.width, bitorder="little")
+        return np.packbits(bits, bitorder="little").tobytes()
 
     @classmethod
     def from_bytes(cls, data: bytes, *, count: int, width: int) -> "Section":
@@ -41,6 +49,7 @@ class Section:
         if len(data) != -(-count * width // 8):
             raise ValueError(f"{count} words of {width} bits are not {len(data)} bytes")
         bits = np.unpackbits(np.frombuffer(data, np.uint8), bitorder="little")[: count * width]
-        places = np.uint64(1) << np.arange(width, dtype=np.uint64)
-        words = (bits.reshape(count, width) * places).sum(1, dtype=np.uint64)
-        return cls(words.astype(np.uint64), width)
+        octets = np.zeros((count, 8), np.uint8)
+        packed = np.packbits(bits.reshape(count, width), axis=1, bitorder="little")
+        octets[:, : packed.shape[1]] = packed
+        return cls(octets.view("<u8").reshape(-1).astype(np.uint64), width)

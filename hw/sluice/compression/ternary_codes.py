@@ -7,7 +7,7 @@ from typing import Any
 
 from amaranth import Cat, Const, Value
 
-from sluice.formats import Fixed
+from sluice.formats import Fixed, unsigned_format
 from sluice.params import Parameter
 
 __all__ = [
@@ -23,7 +23,7 @@ __all__ = [
 
 # What the elements of the streams are. With the natural codes a weight is its own number.
 WEIGHT = Fixed("int2", 2, "int8")
-VALUE = Fixed("uint3", 3, "uint8", is_signed=False)
+VALUE = unsigned_format(3)
 
 # Both weights of a pair, in an element of this format.
 ITEM, ITEM_BITS = "int4", 4

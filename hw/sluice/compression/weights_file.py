@@ -10,31 +10,30 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from sluice.compression.codec import Packed, find_codec
-from sluice.compression.section import Section
+from sluice.compression.codec import find_codec
+from sluice.compression.packed import Packed
+from sluice.compression.section import ALIGNMENT, Section
 from sluice.files import fresh_file
-from sluice.formats import Format, find_format
+from sluice.formats import FP64, Format, find_format
 
 __all__ = ["FileError", "Stored", "dtype_of", "format_of", "read_file", "tensors_of", "write_file"]
 
 MAGIC = b"SLUICEW1"
-# Sections begin at multiples of so many bytes, as memories are read.
-ALIGNMENT = 64
 
 # Names of types in safetensors files, and of what is compressed in ours.
-_FLOATS = {"F32": "fp32", "F16": "fp16", "BF16": "bf16"}
-_OTHERS = {
-    "F64": "float64",
-    "I64": "int64",
-    "I32": "int32",
-    "I16": "int16",
-    "I8": "int8",
-    "U64": "uint64",
-    "U32": "uint32",
-    "U16": "uint16",
-    "U8": "uint8",
-    "BOOL": "bool",
+_FORMATS: dict[str, Format] = {
+    "F64": FP64,
+    "F32": find_format("fp32"),
+    "F16": find_format("fp16"),
+    "BF16": find_format("bf16"),
+    "I32": find_format("int32"),
+    "I16": find_format("int16"),
+    "I8": find_format("int8"),
+    "U32": find_format("uint32"),
+    "U16": find_format("uint16"),
+    "U8": find_format("uint8"),
 }
+_OTHERS = {"I64": "int64", "U64": "uint64", "BOOL": "bool"}
 
 
 class FileError(ValueError):
@@ -65,7 +64,7 @@ class Stored:
 
 def format_of(dtype: str) -> Format | None:
     """Return the number format of a type, or ``None`` if it is one that is stored as it is."""
-    return find_format(_FLOATS[dtype]) if dtype in _FLOATS else None
+    return _FORMATS.get(dtype)
 
 
 def dtype_of(dtype: str) -> np.dtype[Any]:
@@ -79,7 +78,7 @@ def dtype_of(dtype: str) -> np.dtype[Any]:
     if number := format_of(dtype):
         return number.dtype
     if dtype not in _OTHERS:
-        raise FileError(f"type {dtype} is none of {' '.join((*_FLOATS, *_OTHERS))}")
+        raise FileError(f"type {dtype} is none of {' '.join((*_FORMATS, *_OTHERS))}")
     return np.dtype(_OTHERS[dtype])
 
 
@@ -129,9 +128,8 @@ def write_file(path: Path, tensors: Mapping[str, Stored]) -> int:
                 "width": section.width,
                 "crc32": zlib.crc32(given),
             }
-            filled = given + bytes(-len(given) % ALIGNMENT)
-            data.append(filled)
-            place += len(filled)
+            data.append(given + bytes(section.filled - len(given)))
+            place += section.filled
         directory[name] = {
             "dtype": stored.dtype,
             "shape": list(stored.shape),

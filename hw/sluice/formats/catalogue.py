@@ -5,7 +5,7 @@ import re
 
 from sluice.formats.format import Fixed, Float, Format
 
-__all__ = ["FORMATS", "find_format", "fixed", "unsigned_format"]
+__all__ = ["FORMATS", "FP64", "find_format", "fixed", "unsigned_format"]
 
 FORMATS: dict[str, Format] = {
     f.name: f
@@ -27,6 +27,9 @@ FORMATS: dict[str, Format] = {
         Fixed("bit", 1, "bool", is_signed=False),
     )
 }
+
+# Of files: no block has it, so that it is none of those that a parameter can name.
+FP64 = Float("fp64", 64, "float64", exponent_bits=11, fraction_bits=52)
 
 
 def fixed(width: int, fraction_bits: int) -> Fixed:

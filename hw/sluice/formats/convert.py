@@ -47,10 +47,11 @@ def to_words(array: NDArray[Any], number: Format, *, nan: bool = True) -> NDArra
 
 
 def _float_words(array: NDArray[Any], number: Any) -> tuple[NDArray[np.uint64], NDArray[np.bool_]]:
-    with np.errstate(over="ignore"):
+    # Signalling NaN are as good as others.
+    with np.errstate(over="ignore", invalid="ignore"):
         cast = np.ascontiguousarray(array.astype(number.dtype)).reshape(array.shape)
-    values = array.astype(np.float64)
-    wrong = (cast.astype(np.float64) != values) & ~np.isnan(values)
+        values = array.astype(np.float64)
+        wrong = (cast.astype(np.float64) != values) & ~np.isnan(values)
     spare = 8 * number.dtype.itemsize - number.width
     if spare:
         raw = cast.view(np.dtype(f"u{number.dtype.itemsize}"))
