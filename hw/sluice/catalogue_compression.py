@@ -29,6 +29,11 @@ def _ternary(name: str, cls: str, summary: str, **more: Any) -> Entry:
     )
 
 
+def _gather(element: str, room: int, **more: Any) -> dict[str, Any]:
+    weight = element.replace("u", "")
+    return {"element": element, "weight": weight, "blocks": room, "beats": room, **more}
+
+
 _WIDE = {"default": {}, "64": {"lanes": 64}}
 _MEASURED = (*DEFAULTS, ("64", "ecp5-85k"))
 
@@ -127,5 +132,25 @@ COMPRESSION: tuple[Entry, ...] = (
         proofs=({"element": "int4", "weight": "int4", "lanes": 1, "index_bits": 1, "sum_bits": 8},),
         mutants={"element": "int4", "weight": "int4", "lanes": 2, "index_bits": 2, "sum_bits": 8},
         measured=(*FPGA_ONLY, ("trees", "ecp5-85k")),
+    ),
+    Entry(
+        "centroid_matmul",
+        "sluice.compression:CentroidMatmul",
+        "products with a matrix of weights in a table, and with its transpose, from one of indices",
+        group="compression",
+        systems=("M2",),
+        bench="sluice_sim.bench.gather_product:CentroidMatmulBench",
+        proof="sluice_sim.formal.gather:prove_centroid_matmul",
+        golden="sluice_sim.golden.gather:centroid_matmul",
+        presets={"default": {}, "trees": {"sums": "trees"}},
+        cases=(
+            _gather("int4", 8, lanes=2, index_bits=1, sum_bits=8, count_bits=6),
+            _gather("int8", 16, lanes=4, index_bits=3, sum_bits=11, sums="trees"),
+            _gather("int16", 8, lanes=4, index_bits=8, sum_bits=20),
+            _gather("uint4", 64, lanes=16, index_bits=5, sum_bits=10, sums="trees"),
+        ),
+        proofs=(_gather("int4", 8, lanes=2, index_bits=1, sum_bits=8, count_bits=6),),
+        mutants=_gather("int4", 64, lanes=2, index_bits=2, sum_bits=8, count_bits=7),
+        measured=FPGA_ONLY,
     ),
 )
