@@ -1,6 +1,7 @@
 """Codecs: weights arrive small and leave small."""
 
 from sluice.compression.centroid_dot import CentroidDot
+from sluice.compression.centroid_means import CentroidMeans
 from sluice.compression.lut_compress import LutCompress
 from sluice.compression.lut_decompress import LutDecompress
 from sluice.compression.ternary_compress import TernaryCompress
@@ -9,6 +10,7 @@ from sluice.compression.ternary_dot import TernaryDot
 
 __all__ = [
     "CentroidDot",
+    "CentroidMeans",
     "LutCompress",
     "LutDecompress",
     "TernaryCompress",

@@ -37,6 +37,8 @@ class BinSums:
         Of an index.
     width : int, bits
         Of a sum.
+    name : str
+        Of its memories.
 
     Attributes
     ----------
@@ -53,14 +55,14 @@ class BinSums:
 
     settles = 0
 
-    def __init__(self, m: Module, *, lanes: int, bits: int, width: int):
+    def __init__(self, m: Module, *, lanes: int, bits: int, width: int, name: str = "bins"):
         self.m, self.lanes, self.bits, self.width = m, lanes, bits, width
         self.reads = 1 + (lanes - 1).bit_length()
         # What is read last is cleared a cycle before such a beat is looked up.
         self.frees = 2
-        self.overflow = Signal(name="bins_overflow")
+        self.overflow = Signal(name=f"{name}_overflow")
         self.stores = [
-            [Store(m, f"bins_{k}_{b}", shape=width, depth=1 << bits) for b in range(2)]
+            [Store(m, f"{name}_{k}_{b}", shape=width, depth=1 << bits) for b in range(2)]
             for k in range(lanes)
         ]
 
