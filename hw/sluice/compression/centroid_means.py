@@ -164,9 +164,15 @@ class CentroidMeans(Block):
         m = Module()
         m.submodules.pipeline = pipeline = self.pipeline
         wiring.connect(m, pipeline.o, wiring.flipped(self.o))
-        # Sums that are signed; one of values overflows no sooner than that of their ones.
         sums, ones = (
-            BinSums(m, lanes=self.lanes, bits=self.index_bits, width=1 + width, name=name)
+            BinSums(
+                m,
+                lanes=self.lanes,
+                bits=self.index_bits,
+                width=width,
+                name=name,
+                is_signed=False,
+            )
             for name, width in (
                 ("sums", self.width + self.count_bits),
                 ("counts", self.count_bits),
@@ -202,11 +208,12 @@ class CentroidMeans(Block):
             for unit, elements in ((sums, values), (ones, [Const(1, 1)] * self.lanes))
         )
         centroid = delay(m, "kept", self._keep(m, loader, index, taken), sums.reads)
-        mean = self._divide(m, total[: self.sum_bits], count[: self.total_bits], centroid)
+        mean = self._divide(m, total, count, centroid)
         last = delay_line(m, "last", pipeline.entry.all(), pipeline.stages)
         m.d.comb += Value.cast(pipeline.result).eq(Cat(mean, Const(1, 1), last))
         with m.If(loader.wrong):
             m.d.sync += self.status.table.eq(1)
+        # A sum of values that does not fit is one of too many.
         with m.If(ones.overflow):
             m.d.sync += self.status.overflow.eq(1)
         return m

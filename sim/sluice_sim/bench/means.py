@@ -24,7 +24,7 @@ class CentroidMeansBench(Bench):
         super().__init__(block)
         count = self.block.count
         # Both banks are cleared first; and the means of two packets may be on their way.
-        self.quiet = 3 * count + 150
+        self.quiet = 3 * count + 250
         self.patience = 1000 + 20 * count
         self.hold = self.quiet - 20
         self.resets = (count, 2 * count + 15, 3 * count + 40)
@@ -40,7 +40,7 @@ class CentroidMeansBench(Bench):
             for turn in range(5):
                 size = count + block.gap + 4 * (turn % 2)
                 at = np.resize(rng.permutation(count), size * lanes)
-                if turn == 2 and size <= self.most:
+                if turn % 4 == 2 and size <= self.most:
                     at[:] = count - 1
                 self.add(rng, at)
             return self.end()
@@ -55,9 +55,11 @@ class CentroidMeansBench(Bench):
             self.add(rng, np.full(lanes * min(self.most, _MOST), count - 1), ends=True)
             self.add_uneven(rng)
             return self.end(status=1)
-        for _ in range(16):
-            length = int(rng.integers(0, (count + 12) * lanes, endpoint=True))
-            some = rng.integers(0, count, int(rng.choice([1, 2, 3, count])))
+        for turn in range(24 if count < 100 else 10):
+            # Short ones fill what is behind them sooner than they are added up.
+            most = (count + 12) * lanes if turn % 3 else 3 * lanes
+            length = int(rng.integers(0, most, endpoint=True))
+            some = rng.integers(0, count, int(rng.choice([1, 1, 2, 3, count])))
             self.add(rng, rng.choice(some, length))
         return self.end()
 

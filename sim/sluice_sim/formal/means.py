@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from amaranth import Cat, Module, Mux, Signal, Value
+from amaranth import Cat, Const, Module, Mux, Signal, Value
 
 from sluice.delay import delay
 from sluice_sim.formal.codebook import open_up, track_queue
@@ -70,27 +70,32 @@ class Kept:
 
 
 def prove_centroid_means(proof: Proof) -> None:
-    """Prove that every packet gives the means of its values, by index, and of nothing else.
+    """Prove that the sums of every packet are divided, in order, and the division of any sums.
 
     They are read when the packet has ended and its table has come, before another packet is added
-    to the same sums; whatever indices repeat, whenever the output stalls. Packets have no more
-    values with one index than can be counted. The handshake of the output is that of the pipeline,
-    whose rules are those of its queue.
+    to them; whatever indices repeat, whenever the output stalls. Packets have no more values with
+    one index than can be counted. The handshake of the output is that of the pipeline, whose rules
+    are those of its queue.
     """
     dut: Any = proof.dut
     m = proof.module
     pipeline = dut.pipeline
     queue = open_up(proof, pipeline)
-    # A cycle after the sum there comes what an index without values keeps.
-    sums, kept = Signal(dut.sum_bits), Signal(dut.width)
-    counts = Signal(dut.total_bits)
+    # What comes to the division, of which a centroid is a cycle later; and what is divided.
+    sums, counts, kept = Signal(dut.sum_bits), Signal(dut.total_bits), Signal(dut.width)
+    total, count, centroid = (
+        proof.input(len(x), name)
+        for x, name in ((sums, "any_sum"), (counts, "any_count"), (kept, "any_kept"))
+    )
+    proof.suppose(total <= count * ((1 << dut.width) - 1))
     inner = dut._divide
 
-    def divide(inside: Module, total: Value, count: Value, centroid: Value) -> Value:
-        inside.d.comb += [sums.eq(total), counts.eq(count), kept.eq(centroid)]
+    def divide(inside: Module, *come: Value) -> Value:
+        inside.d.comb += [x.eq(y) for x, y in zip((sums, counts, kept), come, strict=True)]
         return inner(inside, total, count, centroid)
 
     dut._divide = divide
+    prove_division(proof, total, count, centroid)
     chosen = proof.choose(dut.index_bits, "chosen")
     i = Source(proof, dut.i)
     Source(proof, dut.indices, name="indices")
@@ -113,26 +118,33 @@ def prove_centroid_means(proof: Proof) -> None:
     proof.forbid("means without a table", step & ~of(table.loaded))
     late = pipeline.stages - dut.width - 1
     hit = delay(m, "model_hit", step & (place == chosen), late, reset=True)
-    count = delay(m, "model_count", of(ledger.counts), late)
-    total = delay(m, "model_sum", of(ledger.sums), late)
+    met = delay(m, "model_count", of(ledger.counts), late)
+    value = delay(m, "model_sum", of(ledger.sums), late)
     known = delay(m, "model_known", of(table.known), late, reset=True)
     word = delay(m, "model_kept", of(table.words), late)
-    proof.forbid("another sum", hit & (delay(m, "model_found", sums, 1) != total))
-    proof.forbid("another count", hit & (delay(m, "model_ones", counts, 1) != count))
+    proof.forbid("another sum", hit & (delay(m, "model_found", sums, 1) != value))
+    proof.forbid("another count", hit & (delay(m, "model_ones", counts, 1) != met))
     proof.forbid("another centroid is kept", hit & known & (kept != word))
-    more = dut.width + 1
-    result = pipeline.result
-    mean = Value.cast(result.data)
-    hit = delay(m, "proof_hit", hit, more, reset=True)
-    count, total = delay(m, "proof_count", count, more), delay(m, "proof_sum", total, more)
-    known, word = delay(m, "proof_known", known, more), delay(m, "proof_word", word, more)
-    twice = 2 * total + count
-    low = 2 * count * mean
-    wrong = (low > twice) | (twice >= low + 2 * count)
-    proof.forbid("another mean", hit & count.any() & wrong)
-    proof.forbid("another than what is kept", hit & ~count.any() & known & (mean != word))
     steps = delay(m, "proof_step", step, pipeline.stages, reset=True)
     ends = delay(m, "proof_ends", place.all(), pipeline.stages)
-    proof.forbid("ends elsewhere", steps & (Cat(result.keep, result.last) != Cat(1, ends)))
+    proof.forbid(
+        "ends elsewhere",
+        steps & (Cat(pipeline.result.keep, pipeline.result.last) != Cat(Const(1), ends)),
+    )
     add_rules(proof, dut.o)
     track_queue(proof, queue, Value.cast(pipeline.o.payload), dut.o, "o")
+
+
+def prove_division(proof: Proof, total: Value, count: Value, centroid: Value) -> None:
+    """Prove that what is divided becomes its mean, or is kept, in every cycle."""
+    dut: Any = proof.dut
+    m = proof.module
+    late = dut.width + 2
+    mean = Value.cast(dut.pipeline.result.data)
+    begun = delay(m, "divided", Const(1), late, reset=True)
+    count, total = delay(m, "divided_by", count, late), delay(m, "divided_sum", total, late)
+    word = delay(m, "divided_kept", centroid, late - 1)
+    twice, low = 2 * total + count, 2 * count * mean
+    wrong = (low > twice) | (twice >= low + 2 * count)
+    proof.forbid("another mean", begun & count.any() & wrong)
+    proof.forbid("another than what is kept", begun & ~count.any() & (mean != word))
