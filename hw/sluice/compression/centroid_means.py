@@ -89,7 +89,7 @@ class CentroidMeans(Block):
     -----
     ``ready`` of ``i`` and ``indices`` depends on both ``valid`` in the same cycle. A packet enters
     before its ``table`` has come. There are two banks of sums: while one is filled, those of the
-    packet before are divided. What overflowed gives anything. After reset these memories are
+    packet before are divided. What overflowed gives anything. After reset all sums are
     cleared, which takes two cycles for each index.
 
     Method: S. Lloyd, Least Squares Quantization in PCM, IEEE Transactions on Information Theory,
@@ -142,11 +142,12 @@ class CentroidMeans(Block):
         value = unsigned_format(self.width)
         self.i_beat, self.one_beat = Beat(value, self.lanes), Beat(value, 1)
         self.indices_beat = Beat(unsigned_format(self.index_bits + self.skips), self.lanes)
-        # To the index, the sum, what is divided, by what, and the quotient.
+        # From an index to its sum; and one before, and two until the division begins.
+        self.reads = 1 + levels
         self.pipeline = Pipeline(
             i_shape=unsigned(self.index_bits),
             o_shape=self.one_beat,
-            stages=1 + 1 + levels + 2 + self.width,
+            stages=1 + self.reads + 2 + self.width,
             chooses=True,
         )
         self.latency = 3 + self.pipeline.latency
@@ -164,58 +165,17 @@ class CentroidMeans(Block):
         m = Module()
         m.submodules.pipeline = pipeline = self.pipeline
         wiring.connect(m, pipeline.o, wiring.flipped(self.o))
-        sums, ones = (
-            BinSums(
-                m,
-                lanes=self.lanes,
-                bits=self.index_bits,
-                width=width,
-                name=name,
-                is_signed=False,
-            )
-            for name, width in (
-                ("sums", self.width + self.count_bits),
-                ("counts", self.count_bits),
-            )
-        )
-        assert pipeline.stages == 1 + sums.reads + 2 + self.width
         taken, freed = Signal(), Signal(2)
         loader = TableLoader(m, self.table, (self.count,), taken=taken)
         beat, moves, bank = self._enter(m, freed)
         drained = self._drain(m, loader, moves & beat.i.last, bank, freed, taken)
         index = delay(m, "index", pipeline.entry, 1)
-        words, at = Value.cast(beat.i.data), Value.cast(beat.indices.data)
-        words, at = delay(m, "words", words, 1), delay(m, "at", at, 1)
-        counts = beat.i.keep & moves.replicate(self.lanes)
-        counts = delay(m, "counts", counts, 1, reset=True)
-        of = [at.word_select(k, self.index_bits + self.skips) for k in range(self.lanes)]
-        values = [words.word_select(k, self.width) for k in range(self.lanes)]
-        bank, drained = delay(m, "bank", bank, 1), delay(m, "drained", drained, 1)
-        clears = delay(m, "clears", pipeline.entry_valid, 1, reset=True)
-        total, count = (
-            unit.connect(
-                [
-                    (element, x[: self.index_bits], counts[k] & ~x[self.index_bits :].any())
-                    for k, (element, x) in enumerate(zip(elements, of, strict=True))
-                ],
-                bank,
-                Const(0),
-                Const(0),
-                index,
-                drained,
-                clears,
-            )
-            for unit, elements in ((sums, values), (ones, [Const(1, 1)] * self.lanes))
-        )
-        centroid = delay(m, "kept", self._keep(m, loader, index, taken), sums.reads)
-        mean = self._divide(m, total, count, centroid)
+        total, count = self._add(m, beat, moves, bank, index, drained)
+        mean = self._divide(m, total, count, self._keep(m, loader, index, taken))
         last = delay_line(m, "last", pipeline.entry.all(), pipeline.stages)
         m.d.comb += Value.cast(pipeline.result).eq(Cat(mean, Const(1, 1), last))
         with m.If(loader.wrong):
             m.d.sync += self.status.table.eq(1)
-        # A sum of values that does not fit is one of too many.
-        with m.If(ones.overflow):
-            m.d.sync += self.status.overflow.eq(1)
         return m
 
     def _enter(self, m: Module, freed: Signal) -> tuple[Any, Signal, Signal]:
@@ -273,8 +233,48 @@ class CentroidMeans(Block):
         m.d.comb += freed.eq(Cat(done & ~of, done & of))
         return drained
 
+    def _add(
+        self, m: Module, beat: Any, moves: Value, bank: Value, index: Value, drained: Value
+    ) -> tuple[Value, Value]:
+        """Add a beat; return the sum and the count of an index, as many cycles late as lanes take.
+
+        The index is cleared if it was sent into the pipeline in the cycle before.
+        """
+        words, at = Value.cast(beat.i.data), Value.cast(beat.indices.data)
+        words, at = delay(m, "words", words, 1), delay(m, "at", at, 1)
+        moved = beat.i.keep & moves.replicate(self.lanes)
+        moved = delay(m, "counts", moved, 1, reset=True)
+        wide = self.index_bits + self.skips
+        of = [at.word_select(k, wide)[: self.index_bits] for k in range(self.lanes)]
+        skips = [at.word_select(k, wide)[self.index_bits :].any() for k in range(self.lanes)]
+        counts = [moved[k] & ~skip for k, skip in enumerate(skips)]
+        values: list[Value] = [words.word_select(k, self.width) for k in range(self.lanes)]
+        ones: list[Value] = [Const(1, 1)] * self.lanes
+        bank, drained = delay(m, "bank", bank, 1), delay(m, "drained", drained, 1)
+        clears = delay(m, "clears", self.pipeline.entry_valid, 1, reset=True)
+        found: list[Value] = []
+        for name, elements, width in (("sums", values, self.width), ("counts", ones, 0)):
+            unit = BinSums(
+                m,
+                lanes=self.lanes,
+                bits=self.index_bits,
+                width=width + self.count_bits,
+                name=name,
+                is_signed=False,
+            )
+            assert unit.reads == self.reads
+            entries = list(zip(elements, of, counts, strict=True))
+            # Memories look neither at what begins nor at one of so many.
+            none = Const(0)
+            found.append(unit.connect(entries, bank, none, none, index, drained, clears))
+            # Where the ones of an index fit, its values do.
+            if elements is ones:
+                with m.If(unit.overflow):
+                    m.d.sync += self.status.overflow.eq(1)
+        return found[0], found[1]
+
     def _keep(self, m: Module, loader: TableLoader, index: Value, taken: Signal) -> Value:
-        """Return the centroid before of an index, a cycle late."""
+        """Return the centroid that an index had, a cycle behind its sum."""
         store = Store(m, "centroids", shape=self.width, depth=2 * self.count)
         bank = Signal(name="table_bank")
         m.d.sync += bank.eq(bank ^ taken)
@@ -284,7 +284,7 @@ class CentroidMeans(Block):
             store.write.data.eq(loader.word),
             store.at.eq(Cat(index, delay(m, "table_bank", bank, 1))),
         ]
-        return store.o
+        return delay(m, "kept", store.o, self.reads)
 
     def _divide(self, m: Module, total: Value, count: Value, centroid: Value) -> Value:
         """Return the mean of a sum and its count, or a centroid that comes a cycle later."""
