@@ -144,7 +144,6 @@ COMPRESSION: tuple[Entry, ...] = (
             {"width": 10, "lanes": 4, "index_bits": 8, "count_bits": 10, "skips": True},
         ),
         proofs=({"width": 1, "lanes": 1, "index_bits": 1, "count_bits": 1},),
-        slow=("proof0",),
         mutants={"width": 3, "lanes": 2, "index_bits": 2, "count_bits": 4, "skips": True},
         measured=FPGA_ONLY,
     ),
