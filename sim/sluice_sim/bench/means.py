@@ -18,7 +18,7 @@ _MOST = 1200
 class CentroidMeansBench(Bench):
     """Packets with few indices and many, which repeat at once and later."""
 
-    modules = ("sluice_sim.bench.tb_inputs", "sluice_sim.bench.tb_mistakes")
+    modules = tuple(f"sluice_sim.bench.tb_{name}" for name in ("inputs", "outputs", "mistakes"))
 
     def __init__(self, block: Block):
         super().__init__(block)
@@ -74,17 +74,18 @@ class CentroidMeansBench(Bench):
             yield self.end(status=2 if more else 0)
         if self.most > _MOST:
             return
-        for extra in (0, 1):
+        # As many as there can be, in both banks; and one more in one lane.
+        self.begin()
+        for _ in range(2):
+            self.add(rng, np.zeros(self.most * block.lanes), full=True)
+        yield self.end()
+        for lane in range(block.lanes):
             self.begin()
-            # All of the last lane, and of the others one less.
-            at = np.zeros((self.most + extra, block.lanes), int)
-            at[-1, :-1] = 1
-            self.add(rng, at.ravel(), plain=True, ends=True)
-            if extra:
-                # Anything comes.
-                yield Scenario(self.sent, {}, {"status": 4})
-            else:
-                yield self.end()
+            at = np.zeros((self.most + 1, block.lanes), int)
+            at[-1] = np.arange(block.lanes) != lane
+            self.add(rng, at.ravel(), full=True)
+            # Anything comes.
+            yield Scenario(self.sent, {}, {"status": 4})
 
     def begin(self) -> None:
         self.sent: dict[str, list[Word]] = {"i": [], "indices": [], "table": []}
@@ -103,14 +104,16 @@ class CentroidMeansBench(Bench):
         ends: bool = False,
         more: int = 0,
         plain: bool = False,
+        full: bool = False,
     ) -> None:
         """Send a packet with these indices, and a table of so many centroids ``more``.
 
         Indices of which a lane has too many are others, and some are skipped, unless it is
-        ``plain``.
+        ``plain``; ``full`` is that with the largest values.
         """
         block = self.block
         at = np.array(at, np.int64)
+        plain |= full
         if not plain:
             at = self.spread(at)
         if block.skips and not plain:
@@ -121,6 +124,8 @@ class CentroidMeansBench(Bench):
         if ends:
             values = rng.choice([0, top, top], at.size)
             table = rng.choice([0, top], table.size)
+        if full:
+            values[:] = top
         self.sent["table"] += [
             Word(soiled(block.one_beat, w, rng)) for w in beats(block.one_beat, table.tolist())
         ]
