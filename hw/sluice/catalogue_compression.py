@@ -153,4 +153,23 @@ COMPRESSION: tuple[Entry, ...] = (
         mutants=_gather("int4", 64, lanes=2, index_bits=2, sum_bits=8, count_bits=7),
         measured=FPGA_ONLY,
     ),
+    Entry(
+        "centroid_means",
+        "sluice.compression:CentroidMeans",
+        "means of the values of each index: centroids of Lloyd's next iteration",
+        group="compression",
+        systems=("M1",),
+        bench="sluice_sim.bench.means:CentroidMeansBench",
+        proof="sluice_sim.formal.means:prove_centroid_means",
+        golden="sluice_sim.golden.means:centroid_means",
+        cases=(
+            {"width": 1, "lanes": 1, "index_bits": 1, "count_bits": 4},
+            {"width": 7, "lanes": 3, "index_bits": 3, "count_bits": 5, "skips": True},
+            {"width": 32, "lanes": 5, "index_bits": 2, "count_bits": 24},
+            {"width": 10, "lanes": 4, "index_bits": 8, "count_bits": 10, "skips": True},
+        ),
+        proofs=({"width": 1, "lanes": 1, "index_bits": 1, "count_bits": 1},),
+        mutants={"width": 3, "lanes": 2, "index_bits": 2, "count_bits": 4, "skips": True},
+        measured=FPGA_ONLY,
+    ),
 )

@@ -2,6 +2,7 @@
 
 from sluice.compression.centroid_dot import CentroidDot
 from sluice.compression.centroid_matmul import CentroidMatmul
+from sluice.compression.centroid_means import CentroidMeans
 from sluice.compression.lut_compress import LutCompress
 from sluice.compression.lut_decompress import LutDecompress
 from sluice.compression.ternary_compress import TernaryCompress
@@ -11,6 +12,7 @@ from sluice.compression.ternary_dot import TernaryDot
 __all__ = [
     "CentroidDot",
     "CentroidMatmul",
+    "CentroidMeans",
     "LutCompress",
     "LutDecompress",
     "TernaryCompress",

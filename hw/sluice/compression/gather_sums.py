@@ -9,7 +9,7 @@ __all__ = ["BinSums", "TreeSums", "add_up"]
 
 
 def add_up(m: Module, name: str, terms: list[Value]) -> tuple[Value, int]:
-    """Return the sum of signed numbers, exact, and how many cycles late: one for each level."""
+    """Return the sum of numbers, exact, and how many cycles late: one for each level."""
     level = 0
     while len(terms) > 1:
         level += 1
@@ -37,6 +37,10 @@ class BinSums:
         Of an index.
     width : int, bits
         Of a sum.
+    name : str
+        Of its memories.
+    is_signed : bool
+        A sum is a signed number, and elements may be.
 
     Attributes
     ----------
@@ -53,14 +57,24 @@ class BinSums:
 
     settles = 0
 
-    def __init__(self, m: Module, *, lanes: int, bits: int, width: int):
+    def __init__(
+        self,
+        m: Module,
+        *,
+        lanes: int,
+        bits: int,
+        width: int,
+        name: str = "bins",
+        is_signed: bool = True,
+    ):
         self.m, self.lanes, self.bits, self.width = m, lanes, bits, width
+        self.is_signed = is_signed
         self.reads = 1 + (lanes - 1).bit_length()
         # What is read last is cleared a cycle before such a beat is looked up.
         self.frees = 2
-        self.overflow = Signal(name="bins_overflow")
+        self.overflow = Signal(name=f"{name}_overflow")
         self.stores = [
-            [Store(m, f"bins_{k}_{b}", shape=width, depth=1 << bits) for b in range(2)]
+            [Store(m, f"{name}_{k}_{b}", shape=width, depth=1 << bits) for b in range(2)]
             for k in range(lanes)
         ]
 
@@ -110,10 +124,12 @@ class BinSums:
             )
             m.d.sync += [value.eq(element), last.eq(total)]
             there = Mux(late_bank, stores[1].o, stores[0].o)
-            before = Mux(same, total, Mux(older, last, there)).as_signed()
+            before = self._number(Mux(same, total, Mux(older, last, there)))
             made = before + value
             m.d.sync += total.eq(made)
-            wrong.append(delay(m, f"over_{k}", on_1 & (made[self.width] ^ made[self.width - 1]), 1))
+            above = made[self.width]
+            over = above ^ made[self.width - 1] if self.is_signed else above
+            wrong.append(delay(m, f"over_{k}", on_1 & over, 1))
             for b, store in enumerate(stores):
                 mine = counts & (bank == b)
                 writes = on_2 & (later_bank == b)
@@ -123,9 +139,12 @@ class BinSums:
                     store.write.addr.eq(Mux(writes, at_2, at_3)),
                     store.write.data.eq(Mux(writes, total, 0)),
                 ]
-            found.append(Mux(drained_3, stores[1].o, stores[0].o).as_signed())
+            found.append(self._number(Mux(drained_3, stores[1].o, stores[0].o)))
         m.d.sync += self.overflow.eq(Cat(wrong).any())
         return add_up(m, "lanes", found)[0]
+
+    def _number(self, word: Value) -> Value:
+        return word.as_signed() if self.is_signed else word
 
 
 class TreeSums:
