@@ -93,7 +93,6 @@ QUANTIZATION = (
             {"element": "int16", "lanes": 32, "index_bits": 3, "engines": 4},
         ),
         proofs=({"element": "int4", "lanes": 1, "index_bits": 2, "engines": 2},),
-        slow=("default",),
         mutants={"element": "int4", "lanes": 3, "index_bits": 3, "engines": 2},
         measured=(*FPGA_ONLY, ("memory", "ecp5-85k")),
     ),

@@ -5,9 +5,8 @@ from typing import Any
 from amaranth import Cat, Const, Module, Mux, Signal, Value
 
 from sluice.delay import delay
-from sluice_sim.formal.codebook import open_up, track_queue
 from sluice_sim.formal.engine import Proof
-from sluice_sim.formal.monitors import Source, add_rules
+from sluice_sim.formal.monitors import Source, add_rules, open_up, track_queue
 
 __all__ = ["prove_centroid_means"]
 
