@@ -1,11 +1,23 @@
 """Declared parameters: one object per parameter checks it, parses it and describes it."""
 
 import operator
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, SupportsIndex
+from typing import TYPE_CHECKING, Any, SupportsIndex
 
-__all__ = ["Choice", "Flag", "Int", "Parameter", "check_int", "parse_whole"]
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+__all__ = [
+    "Choice",
+    "Flag",
+    "Int",
+    "Parameter",
+    "check_int",
+    "check_matrices",
+    "parse_flags",
+    "parse_whole",
+]
 
 
 def check_int(name: str, value: SupportsIndex, *, lo: int, hi: int | None = None) -> int:
@@ -43,6 +55,34 @@ def parse_whole(name: str, text: str) -> int:
         return words[text.lower()] if text.lower() in words else int(text, 0)
     except ValueError:
         raise ValueError(f"{name} must be a whole number, not {text!r}") from None
+
+
+def parse_flags(texts: Mapping[str, str], known: Sequence[str]) -> dict[str, bool]:
+    """Return what texts stand for that are ``true`` or ``false``, or 1 or 0.
+
+    Raises
+    ------
+    ValueError
+        Naming the setting that is none of ``known``, or is neither.
+    """
+    flags: dict[str, bool] = {}
+    for name in texts:
+        if name not in known:
+            there = "is" if len(known) == 1 else "are"
+            raise ValueError(f"no setting {name!r}: there {there} {' '.join(known)}")
+    for name, text in texts.items():
+        value = parse_whole(name, text)
+        if value not in (0, 1):
+            raise ValueError(f"{name} must be true or false, not {text!r}")
+        flags[name] = bool(value)
+    return flags
+
+
+def check_matrices(arrays: "Mapping[str, NDArray[Any]]") -> None:
+    """Raise ``ValueError`` that names the array that is no matrix."""
+    for name, array in arrays.items():
+        if array.ndim != 2:
+            raise ValueError(f"{name} must be a matrix, not an array of shape {array.shape}")
 
 
 @dataclass(frozen=True)

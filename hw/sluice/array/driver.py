@@ -13,7 +13,7 @@ from sluice.array.matmul import Matmul
 from sluice.array.sparse import Pass, compress, schedule
 from sluice.block import Driven
 from sluice.formats import find_format
-from sluice.params import parse_whole
+from sluice.params import check_matrices, parse_flags
 from sluice.rounding import MODES
 
 __all__ = ["Product", "drive_product", "plan_product"]
@@ -318,27 +318,18 @@ def drive_product(
     ValueError
         Naming the matrix or the setting that is wrong.
     """
-    for name, array in arrays.items():
-        if array.ndim != 2:
-            raise ValueError(f"{name} must be a matrix, not an array of shape {array.shape}")
-    plain = {k: v for k, v in texts.items() if k != "mode"}
+    check_matrices(arrays)
     known = ["transpose_a", "transpose_b", *engine.settings]
     known += ["sparse"] if engine.group > 1 else []
+    plain = {k: v for k, v in texts.items() if k != "mode" or k not in known}
+    flags = parse_flags(plain, known)
     mode = 0
-    for name in texts:
-        if name not in known:
-            raise ValueError(f"no setting {name!r}: there are {' '.join(known)}")
     if "mode" in texts:
         modes = engine.modes.split(",")
         if texts["mode"] not in modes:
             raise ValueError(f"mode must be one of {' '.join(modes)}, not {texts['mode']!r}")
         mode = MODES.index(texts["mode"])
-    flags = {name: parse_whole(name, text) for name, text in plain.items()}
-    for name, value in flags.items():
-        if value not in (0, 1):
-            raise ValueError(f"{name} must be true or false, not {texts[name]!r}")
-    given = {name: bool(value) for name, value in flags.items()}
-    product = plan_product(engine, arrays["a"], arrays["b"], mode=mode, **given)
+    product = plan_product(engine, arrays["a"], arrays["b"], mode=mode, **flags)
     return Driven(
         product.rows,
         {"command": product.commands, "map": product.maps},

@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 
 from sluice.block import Driven
 from sluice.compression.gather_walk import encode_command
-from sluice.params import parse_whole
+from sluice.params import check_matrices, parse_flags
 
 __all__ = ["drive_product"]
 
@@ -24,15 +24,12 @@ def drive_product(
         Naming the matrix or the setting that is wrong.
     """
     x, indices, table = (arrays[name] for name in ("x", "indices", "table"))
-    for name, array in (("x", x), ("indices", indices)):
-        if array.ndim != 2 or 0 in array.shape:
+    matrices = {"x": x, "indices": indices}
+    check_matrices(matrices)
+    for name, array in matrices.items():
+        if not array.size:
             raise ValueError(f"{name} must be a matrix, not an array of shape {array.shape}")
-    for name in texts:
-        if name != "transpose":
-            raise ValueError(f"no setting {name!r}: there is transpose")
-    transpose = parse_whole("transpose", texts.get("transpose", "0"))
-    if transpose not in (0, 1):
-        raise ValueError(f"transpose must be true or false, not {texts['transpose']!r}")
+    transpose = parse_flags(texts, ["transpose"]).get("transpose", False)
     rows, columns = indices.shape
     inner, turned = (columns, " transposed") if transpose else (rows, "")
     if x.shape[1] != inner:
@@ -61,7 +58,7 @@ def drive_product(
     command = encode_command(
         engine.count_bits,
         fresh=1,
-        transpose=transpose,
+        transpose=int(transpose),
         last_row=rows - 1,
         last_column=columns - 1,
         last_vector=len(x) - 1,

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sluice.block import Driven
-from sluice.params import parse_whole
+from sluice.params import check_matrices, parse_flags
 
 if TYPE_CHECKING:
     from sluice.sparsity.sparse_matmul import SparseMatmul
@@ -97,15 +97,8 @@ def drive_pairs(
     ValueError
         Naming the matrix or the setting that is wrong.
     """
-    for name, array in arrays.items():
-        if array.ndim != 2:
-            raise ValueError(f"{name} must be a matrix, not an array of shape {array.shape}")
-    for name in texts:
-        if name != "transpose_b":
-            raise ValueError(f"no setting {name!r}: there is transpose_b")
-    turned = parse_whole("transpose_b", texts.get("transpose_b", "false"))
-    if turned not in (0, 1):
-        raise ValueError(f"transpose_b must be true or false, not {texts['transpose_b']!r}")
+    check_matrices(arrays)
+    turned = parse_flags(texts, ["transpose_b"]).get("transpose_b", False)
     plan = plan_pairs(
         block, {name: x.T if turned and name[0] == "b" else x for name, x in arrays.items()}
     )

@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 
 from sluice.block import Driven
 from sluice.formats import Float, find_format
-from sluice.params import parse_whole
+from sluice.params import check_matrices, parse_flags
 from sluice.sparsity.sparse_command import encode_command
 from sluice.sparsity.sparse_times_dense import SparseTimesDense
 from sluice.tensors import beats_of
@@ -234,19 +234,12 @@ def drive_product(
     ValueError
         Naming the matrix or the setting that is wrong.
     """
-    for name, array in arrays.items():
-        if array.ndim != 2:
-            raise ValueError(f"{name} must be a matrix, not an array of shape {array.shape}")
-    for name in texts:
-        if name != "transpose":
-            raise ValueError(f"no setting {name!r}: there are transpose")
-    transpose = parse_whole("transpose", texts.get("transpose", "0"))
-    if transpose not in (0, 1):
-        raise ValueError(f"transpose must be true or false, not {texts['transpose']!r}")
+    check_matrices(arrays)
+    transpose = parse_flags(texts, ["transpose"]).get("transpose", False)
     number = find_format(engine.operand)
     sign = 1 << number.width - 1 if isinstance(number, Float) else 0
     matrix = encode_dense(arrays["a"], sign=sign)
-    product = plan_sparse(engine, matrix, arrays["d"], transpose=bool(transpose))
+    product = plan_sparse(engine, matrix, arrays["d"], transpose=transpose)
 
     def gather(packets: Sequence[NDArray[np.uint64]]) -> list[NDArray[np.uint64]]:
         found = product.assemble(packets)
