@@ -144,30 +144,21 @@ class CentroidMatmul(Block):
         beats: int = 32,
         count_bits: int = 16,
     ):
-        self.check(
-            element=element,
-            weight=weight,
-            lanes=lanes,
-            index_bits=index_bits,
-            sum_bits=sum_bits,
-            sums=sums,
-            blocks=blocks,
-            beats=beats,
-            count_bits=count_bits,
-        )
+        dot: dict[str, Any] = {
+            "element": element,
+            "weight": weight,
+            "lanes": lanes,
+            "index_bits": index_bits,
+            "sum_bits": sum_bits,
+            "sums": sums,
+        }
+        self.check(**dot, blocks=blocks, beats=beats, count_bits=count_bits)
         self.lanes: int
         self.index_bits: int
         self.blocks: int
         self.beats: int
         self.count_bits: int
-        self.dot = CentroidDot(
-            element=element,
-            weight=weight,
-            lanes=lanes,
-            index_bits=index_bits,
-            sum_bits=sum_bits,
-            sums=sums,
-        )
+        self.dot = CentroidDot(**dot)
         self.gap = self.dot.gap
         self.x_beat, self.indices_beat = self.dot.i_beat, self.dot.indices_beat
         self.table_beat = self.dot.table_beat
