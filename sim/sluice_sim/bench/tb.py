@@ -131,6 +131,15 @@ class Run:
         await self.check(scenario)
         return scenario
 
+    async def run_slow(self, side: str, which: int, active: float) -> None:
+        """Play with the input or the output of that number slow, if there are as many."""
+        scenario = self.bench.scenario("random", self.gen)
+        names = [*getattr(scenario, side)]
+        if which < len(names):
+            await self.start(scenario)
+            self.ports[names[which]].active = active
+            await self.check(scenario)
+
     async def check(self, scenario: Scenario) -> None:
         """Play ``scenario``, and compare all that comes of it."""
         self.bench.compare(await self.play(scenario), scenario)

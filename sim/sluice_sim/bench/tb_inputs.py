@@ -9,11 +9,4 @@ from sluice_sim.bench.tb import Run
 @cocotb.parametrize(which=[0, 1, 2, 3])
 async def one_is_slow(dut, which):
     """Whatever comes last, nothing begins before it, and nothing is taken twice."""
-    run = Run(dut, active=1.0)
-    scenario = run.bench.scenario("random", run.gen)
-    names = [*scenario.inputs]
-    if which >= len(names):
-        return
-    await run.start(scenario)
-    run.ports[names[which]].active = 0.1
-    await run.check(scenario)
+    await Run(dut, active=1.0).run_slow("inputs", which, 0.1)

@@ -6,8 +6,7 @@ from amaranth import Cat, Const, Mux, Signal, Value
 
 from sluice.compression.turns import first_turn, lowest
 from sluice_sim.formal.engine import Proof
-from sluice_sim.formal.monitors import Source, Token, add_rules, add_track
-from sluice_sim.formal.sparsity import cut
+from sluice_sim.formal.monitors import Source, Token, add_rules, add_track, cut
 
 __all__ = ["prove_lut_compress", "prove_lut_decompress"]
 
@@ -98,7 +97,7 @@ def prove_lut_compress(proof: Proof) -> None:
     dut: Any = proof.dut
     Source(proof, dut.i)
     Source(proof, dut.fractions, name="fractions")
-    (came,) = cut(proof, dut.pipeline, "pipeline")
+    came: Any = cut(proof, dut.pipeline, "pipeline")[0].stream
     beat, width = came.payload, dut.format.number.width
     turn, keep = beat.turn, beat.codes.keep
     # The escapes are any lanes that there are.

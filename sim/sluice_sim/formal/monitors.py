@@ -11,7 +11,16 @@ from amaranth.lib import stream
 from sluice.stream import Beat
 from sluice_sim.formal.engine import Proof
 
-__all__ = ["Source", "Token", "add_rules", "add_track", "open_up", "tokens_of", "track_queue"]
+__all__ = [
+    "Source",
+    "Token",
+    "add_rules",
+    "add_track",
+    "cut",
+    "open_up",
+    "tokens_of",
+    "track_queue",
+]
 
 # Cycles within which a block that is not held up must have given all that it took.
 DRAIN = 12
@@ -178,20 +187,26 @@ def add_track(
     proof.forbid(f"{name}: kept for ever", (idle == DRAIN) & ended & inside.any())
 
 
-def open_up(proof: Proof, pipeline: Any) -> Source:
-    """Let a pipeline take beats when it likes, and give any, which are returned, for its queue."""
+def cut(proof: Proof, part: Any, name: str, *, i: str = "i") -> list[Source]:
+    """Let ``part`` take beats when it likes, and give any; return the sources of these."""
     m = Module()
-    come = stream.Signature(pipeline.o.payload.shape()).create()
-    queue = Source(proof, come, name="queue", well_formed=False)
-    m.d.comb += [
-        pipeline.i.ready.eq(proof.input(1, "pipeline_ready")),
+    m.d.comb += getattr(part, i).ready.eq(proof.input(1, f"{name}_ready"))
+    sources: list[Source] = []
+    for k, o in enumerate(part.o if isinstance(part.o, list) else [part.o]):
+        come = stream.Signature(o.payload.shape()).create()
+        sources.append(Source(proof, come, name=f"{name}_{k}", well_formed=False))
+        m.d.comb += [o.valid.eq(come.valid), o.payload.eq(come.payload), come.ready.eq(o.ready)]
+    part.elaborate = lambda platform: m
+    return sources
+
+
+def open_up(proof: Proof, pipeline: Any) -> Source:
+    """Cut a pipeline, whose entries are what it takes; return what there is for its queue."""
+    (queue,) = cut(proof, pipeline, "queue")
+    proof.module.d.comb += [
         pipeline.entry.eq(pipeline.i.payload),
         pipeline.entry_valid.eq(pipeline.i.valid & pipeline.i.ready),
-        pipeline.o.valid.eq(come.valid),
-        pipeline.o.payload.eq(come.payload),
-        come.ready.eq(pipeline.o.ready),
     ]
-    pipeline.elaborate = lambda platform: m
     return queue
 
 

@@ -3,11 +3,10 @@
 from typing import Any
 
 from amaranth import Cat, Const, Module, Mux, Signal, Value
-from amaranth.lib import stream
 
 from sluice.delay import delay
 from sluice_sim.formal.engine import Proof
-from sluice_sim.formal.monitors import Source, Token, add_rules, add_track, tokens_of
+from sluice_sim.formal.monitors import Source, Token, add_rules, add_track, cut, tokens_of
 
 __all__ = [
     "prove_compact",
@@ -222,7 +221,7 @@ def prove_relu_compress(proof: Proof) -> None:
     """
     dut: Any = proof.dut
     Source(proof, dut.i)
-    (came,) = cut(proof, dut.engine, "engine")
+    came: Any = cut(proof, dut.engine, "engine")[0].stream
     for name in ("o", "bitmap", "counts"):
         add_rules(proof, getattr(dut, name), name=name)
     bits, passes = came.payload.bits, came.valid & came.ready
@@ -269,7 +268,7 @@ def prove_relu_decompress(proof: Proof) -> None:
     dut: Any = proof.dut
     Source(proof, dut.counts, name="counts")
     Source(proof, dut.bitmap, name="bitmap")
-    (came,) = cut(proof, dut.expand, "expand", i="flags")
+    came: Any = cut(proof, dut.expand, "expand", i="flags")[0].stream
     flags = dut.expand.flags
     add_rules(proof, flags, name="flags")
     add_rules(proof, dut.o)
@@ -293,20 +292,6 @@ def prove_relu_decompress(proof: Proof) -> None:
         capacity=2 * (dut.lanes + 1),
         quiet=~came.valid & dut.o.ready,
     )
-
-
-def cut(proof: Proof, part: Any, name: str, *, i: str = "i") -> list[Any]:
-    """Let ``part`` take beats when it likes, and give any; return the streams of these."""
-    m = Module()
-    m.d.comb += getattr(part, i).ready.eq(proof.input(1, f"{name}_ready"))
-    comes: list[Any] = []
-    for k, o in enumerate(part.o if isinstance(part.o, list) else [part.o]):
-        come = stream.Signature(o.payload.shape()).create()
-        Source(proof, come, name=f"{name}_{k}", well_formed=False)
-        m.d.comb += [o.valid.eq(come.valid), o.payload.eq(come.payload), come.ready.eq(o.ready)]
-        comes.append(come)
-    part.elaborate = lambda platform: m
-    return comes
 
 
 def short_circuit(pipeline: Any) -> None:

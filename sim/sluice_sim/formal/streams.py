@@ -40,6 +40,13 @@ def passing(stream: Any) -> Value:
     return stream.valid & stream.ready
 
 
+def forbid_gaps(proof: Proof, payload: Any, there: Value) -> None:
+    """State that beats keep a run of lanes, and all but a packet's last one every lane."""
+    keep = payload.keep
+    proof.forbid("partly kept inside a packet", there & ~payload.last & ~keep.all())
+    proof.forbid("a hole in keep", there & (keep & (keep + 1)).any())
+
+
 def prove_pass(proof: Proof, *, capacity: int, ends: bool = True) -> Source:
     """Everything that enters ``i`` leaves ``o``, and ``o`` keeps the rules."""
     dut: Any = proof.dut
@@ -178,18 +185,14 @@ def prove_widen(proof: Proof) -> None:
     """Prove the stream rules, and: no element is lost, and only a last beat is partly kept."""
     dut: Any = proof.dut
     prove_pass(proof, capacity=dut.ratio * dut.shape.lanes + 1)
-    full = dut.o.payload.keep.all()
-    proof.forbid("partly kept inside a packet", dut.o.valid & ~dut.o.payload.last & ~full)
-    keep = dut.o.payload.keep
-    proof.forbid("a hole in keep", dut.o.valid & (keep & (keep + 1)).any())
+    forbid_gaps(proof, dut.o.payload, dut.o.valid)
 
 
 def prove_narrow(proof: Proof) -> None:
     """Prove the stream rules, and: no element is lost, and only a last beat is partly kept."""
     dut: Any = proof.dut
     prove_pass(proof, capacity=dut.ratio * dut.shape.lanes + 1)
-    full = dut.o.payload.keep.all()
-    proof.forbid("partly kept inside a packet", dut.o.valid & ~dut.o.payload.last & ~full)
+    forbid_gaps(proof, dut.o.payload, dut.o.valid)
 
 
 def prove_repack(proof: Proof) -> None:
@@ -236,9 +239,7 @@ def prove_repack(proof: Proof) -> None:
         capacity=2 * dut.room + 4,
         quiet=~valid & pipeline.i.ready,
     )
-    keep = result.keep
-    proof.forbid("partly kept inside a packet", given & ~result.last & ~keep.all())
-    proof.forbid("a hole in keep", given & (keep & (keep + 1)).any())
+    forbid_gaps(proof, result, given)
     add_rules(proof, dut.o)
     track_queue(proof, queue, Value.cast(pipeline.o.payload), dut.o, "o")
 

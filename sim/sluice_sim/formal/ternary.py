@@ -6,8 +6,8 @@ from amaranth import Cat, Const, Module, Value
 
 from sluice.delay import delay
 from sluice_sim.formal.engine import Proof
-from sluice_sim.formal.monitors import Source, Token, add_rules, add_track, tokens_of
-from sluice_sim.formal.sparsity import cut, short_circuit
+from sluice_sim.formal.monitors import Source, Token, add_rules, add_track, cut, tokens_of
+from sluice_sim.formal.sparsity import short_circuit
 
 __all__ = ["prove_ternary_compress", "prove_ternary_decompress", "prove_ternary_dot"]
 
@@ -137,7 +137,7 @@ def prove_ternary_dot(proof: Proof) -> None:
     left to the bench, and how pairs go to flags to :func:`prove_ternary_decompress`.
     """
     dut: Any = proof.dut
-    (came,) = cut(proof, dut.expand, "expand", i="flags")
+    came: Any = cut(proof, dut.expand, "expand", i="flags")[0].stream
     make = dut.make_unit
     dut.make_unit = lambda: proof.give_anything(make(), "result")
     Source(proof, dut.i)
