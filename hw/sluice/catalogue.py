@@ -11,6 +11,7 @@ from typing import Any
 from sluice.catalogue_arith import ARITH
 from sluice.catalogue_array import ARRAY
 from sluice.catalogue_compression import COMPRESSION
+from sluice.catalogue_optimizer import OPTIMIZER
 from sluice.catalogue_quantization import QUANTIZATION
 from sluice.catalogue_sparse import SPARSE
 from sluice.catalogue_sparsity import SPARSITY
@@ -310,6 +311,7 @@ _ENTRIES = (
     *SPARSE,
     *COMPRESSION,
     *QUANTIZATION,
+    *OPTIMIZER,
 )
 
 CATALOGUE: dict[str, Entry] = {entry.name: entry for entry in _ENTRIES}
