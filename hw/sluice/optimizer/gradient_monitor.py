@@ -39,8 +39,8 @@ class GradientMonitor(Block):
           element, as it is coded; 0 if there is none.
         - ``infinity``, ``nan``, 1 bit each: an element was infinite, or NaN.
         - ``nonzero``, 1 bit: an element was not zero, of either sign.
-    config : In(StructLayout({"ends": 1}))
-        Sampled at the first beat of a packet; with ``ends`` the packet is a step's last one.
+    config : In(StructLayout({"more": 1}))
+        Sampled at the first beat of a packet; with ``more`` the step goes on in the next packet.
 
     Attributes
     ----------
@@ -75,6 +75,7 @@ class GradientMonitor(Block):
     o: stream.Interface
     report: stream.Interface
     config: Any
+    same_packets = False
     latency = 0
     interval = 1
 
@@ -90,7 +91,7 @@ class GradientMonitor(Block):
         self.number: Any = FORMATS[self.element]
         self.beat = Beat(self.number, self.lanes)
         self.report_beat = report_beat(self.number)
-        settings = data.StructLayout({"ends": 1})
+        settings = data.StructLayout({"more": 1})
         # Registers behind what is told of single elements, behind each comparison of two, and of
         # what has been found so far.
         self.levels = (self.lanes - 1).bit_length()
@@ -131,7 +132,7 @@ class GradientMonitor(Block):
     def _find(self, m: Module) -> None:
         pipeline = self.pipeline
         given = pipeline.entry
-        ends = given.beat.last & given.settings.ends
+        ends = given.beat.last & ~given.settings.more
         m.d.comb += pipeline.gives.eq(ends)
         sizes: list[Value] = []
         flags: list[list[Value]] = [[], []]

@@ -57,7 +57,7 @@ class GradientMonitorBench(Bench):
         self.ends: list[int] = []
         for packets in steps:
             for k, words in enumerate(packets):
-                came = packet(block.beat, words.tolist(), k == len(packets) - 1)
+                came = packet(block.beat, words.tolist(), k < len(packets) - 1)
                 came = [Word(soiled(block.beat, w.payload, rng), w.config) for w in came]
                 sent += came
                 passed += [w.payload for w in came]

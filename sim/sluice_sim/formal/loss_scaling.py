@@ -34,7 +34,7 @@ def prove_gradient_monitor(proof: Proof) -> None:
         capacity=dut.lanes + 1,
         quiet=~dut.i.valid & o.ready,
     )
-    _prove_once(proof, i, settings.ends)
+    _prove_once(proof, i, ~settings.more)
     chosen = proof.choose(dut.number.width - 1, "chosen")
     tests = {name: Signal(name=f"model_{name}") for name in ("reaches", "infinity", "nan", "other")}
     met: dict[str, Value] = dict.fromkeys(tests, Const(0, 1))
@@ -63,9 +63,7 @@ def prove_gradient_monitor(proof: Proof) -> None:
     result = pipeline.result
     told = result.data[0]
     reaches = told.largest >= chosen
-    proof.forbid(
-        "another largest", gives & chosen.any() & (reaches != tests["reaches"])
-    )
+    proof.forbid("another largest", gives & chosen.any() & (reaches != tests["reaches"]))
     proof.forbid("another infinity", gives & (told.infinity != tests["infinity"]))
     proof.forbid("another nan", gives & (told.nan != tests["nan"]))
     proof.forbid("another nonzero", gives & (told.nonzero != tests["other"]))
