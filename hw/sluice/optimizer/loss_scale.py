@@ -191,35 +191,36 @@ class LossScale(Block):
         pipeline = self.pipeline
         entry = pipeline.entry
         report = entry.report.data[0]
-        told = report.shape()(keep(m, "told", Value.cast(report), pipeline.entry_valid))
-        settings = entry.settings.shape()(
-            keep(m, "settings", Value.cast(entry.settings), pipeline.entry_valid)
+        self.taken = taken = keep(
+            m, "taken", Cat(Value.cast(report), Value.cast(entry.settings)), pipeline.entry_valid
         )
+        told = report.shape()(taken[: len(Value.cast(report))])
+        settings = entry.settings.shape()(taken[len(Value.cast(report)) :])
         overflow = told.infinity | told.nan
         backs_off = settings.policy == Policy.BACKOFF
         follows = settings.policy == Policy.LARGEST
 
-        count = Signal(self.count_bits)
+        self.count = count = Signal(self.count_bits)
         clean = Signal(self.count_bits + 1)
         m.d.comb += clean.eq(count + 1)
-        place, aim = self._place(m, told.largest, settings.headroom)
-        grows = delay(m, "grows", clean == settings.interval, 1)
-        lowest = delay(m, "lowest", self.exponent <= settings.least, 1)
+        self.place, self.aim = self._place(m, told.largest, settings.headroom)
+        self.grows = grows = delay(m, "grows", clean == settings.interval, 1)
+        self.lowest = lowest = delay(m, "lowest", self.exponent <= settings.least, 1)
 
-        change = Signal(signed(SUM_BITS), reset_less=True)
-        base = Signal(signed(EXPONENT_BITS), reset_less=True)
+        self.change = change = Signal(signed(SUM_BITS), reset_less=True)
+        self.base = base = Signal(signed(EXPONENT_BITS), reset_less=True)
         m.d.sync += [base.eq(self.exponent), change.eq(0)]
         with m.If(overflow):
             with m.If(backs_off | follows):
                 m.d.sync += change.eq(-settings.backoff)
         with m.Elif(follows & told.largest.any()):
-            m.d.sync += change.eq(aim - place)
+            m.d.sync += change.eq(self.aim - self.place)
             with m.If(settings.unscaled):
                 m.d.sync += base.eq(0)
         with m.Elif(backs_off & grows):
             m.d.sync += change.eq(settings.growth)
 
-        total = Signal(signed(SUM_BITS), reset_less=True)
+        self.total = total = Signal(signed(SUM_BITS), reset_less=True)
         m.d.sync += total.eq(base + change)
 
         least, most = settings.least, settings.most

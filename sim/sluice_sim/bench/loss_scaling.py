@@ -198,9 +198,7 @@ class LossScaleBench(Bench):
             unscaled=bool(rng.integers(0, 2)),
         )
 
-    def runs(
-        self, rng: np.random.Generator, count: int
-    ) -> Iterable[tuple[Report, Settings]]:
+    def runs(self, rng: np.random.Generator, count: int) -> Iterable[tuple[Report, Settings]]:
         """Yield some steps with the same settings, and some with others."""
         for _ in range(count):
             settings = self.settings(rng)
