@@ -210,9 +210,8 @@ class LossScale(Block):
         self.change = change = Signal(signed(SUM_BITS), reset_less=True)
         self.base = base = Signal(signed(EXPONENT_BITS), reset_less=True)
         m.d.sync += [base.eq(self.exponent), change.eq(0)]
-        with m.If(overflow):
-            with m.If(backs_off | follows):
-                m.d.sync += change.eq(-settings.backoff)
+        with m.If(overflow & (backs_off | follows)):
+            m.d.sync += change.eq(-settings.backoff)
         with m.Elif(follows & told.largest.any()):
             m.d.sync += change.eq(self.aim - self.place)
             with m.If(settings.unscaled):

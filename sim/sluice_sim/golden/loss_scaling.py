@@ -52,7 +52,7 @@ def report(packets: Sequence[ArrayLike], *, element: str) -> Report:
 
 @dataclass(frozen=True)
 class Settings:
-    """How the scale of a step follows from the step before: those of PyTorch, unless they are given.
+    """How the scale of a step follows from the one before; as in PyTorch, unless it is said.
 
     Attributes
     ----------
