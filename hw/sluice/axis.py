@@ -14,8 +14,14 @@ __all__ = ["AxisBlock", "axis_name"]
 
 
 def axis_name(stream: str, *, is_input: bool) -> str:
-    """Return the AXI4-Stream prefix of a stream: ``s_axis`` for ``i``, ``m_axis_m`` for ``o_m``."""
-    _, _, rest = stream.replace("__", "_").partition("_")
+    """Return the AXI4-Stream prefix of a stream.
+
+    That is ``s_axis`` for ``i``, ``m_axis_m`` for ``o_m``, and ``m_axis_report`` for ``report``.
+    """
+    name = stream.replace("__", "_")
+    direction, _, rest = name.partition("_")
+    if direction not in ("i", "o"):
+        rest = name
     return ("s_axis" if is_input else "m_axis") + (f"_{rest}" if rest else "")
 
 
