@@ -26,10 +26,10 @@ class GatherDot(Block):
 
     Attributes
     ----------
-    phases : int, a power of two
-        An index has so many sums in each lane, which the beats of a packet go to in turn, and is
-        drained in as many cycles. Where it is more than one, indices that the sums are given have
-        the number of the sum below.
+    phase_bits : int
+        An index has ``phases = 2**phase_bits`` sums in each lane, which the beats of a packet go to
+        in turn, and is drained in as many cycles. Where it is more than one, indices that the sums
+        are given have the number of the sum below.
     packets : int
         That may be on their way.
     products : int, cycles
@@ -44,7 +44,7 @@ class GatherDot(Block):
     status: Any
     lanes: int
     index_bits: int
-    phases = 1
+    phase_bits: int = 0
     packets = 4
     products: int
 
@@ -52,7 +52,7 @@ class GatherDot(Block):
         """Declare the ports, for elements, centroids and results; ``status`` has these besides."""
         self.source, self.factor = source, factor
         self.count = 1 << self.index_bits
-        self.phase_bits = (self.phases - 1).bit_length()
+        self.phases = 1 << self.phase_bits
         self.i_beat = Beat(source, self.lanes)
         self.indices_beat = Beat(unsigned_format(self.index_bits), self.lanes)
         self.table_beat = Beat(factor, 1)
