@@ -148,7 +148,7 @@ COMPRESSION: tuple[Entry, ...] = (
             {"element": "fp32", "weight": "fp8_e4m3", "lanes": 5, "index_bits": 3, "phase_bits": 2},
             {"element": "tf32", "weight": "tf32", "lanes": 2, "index_bits": 8, "phase_bits": 2},
         ),
-        proofs=({"lanes": 1, "index_bits": 1, "phase_bits": 2},),
+        proofs=({"lanes": 1, "index_bits": 1, "phase_bits": 1},),
         mutants={"element": "fp8_e4m3", "lanes": 3, "index_bits": 2, "phase_bits": 2},
         measured=FPGA_ONLY,
     ),

@@ -8,10 +8,13 @@ import pytest
 
 from sluice.arith import Add
 from sluice.arith.elementwise import Elementwise
+from sluice.catalogue import find_block
+from sluice.compression import CentroidDot, CentroidDotFloat
+from sluice.compression.gather_dot import GatherDot
 from sluice.quantization import ProductDecode, ProductEncode, product_decode
 from sluice.quantization.codebook import Codebook
 from sluice.stream import Pipeline
-from sluice_sim.formal import Proof, codebook, streams
+from sluice_sim.formal import Proof, codebook, gather, streams
 from sluice_sim.formal.arith import prove_elementwise
 
 CUT = {"i_shape": "bitx2", "o_shape": "bitx3"}
@@ -92,6 +95,26 @@ def test_broken_product_quantization_is_refuted(monkeypatch, cls, right, wrong, 
             made = ProductDecode
         proof = Proof(made(element="bit", lanes=2, index_bits=1))
         codebook.prove_product_decode(proof)
+    _assert_refuted(proof, told)
+
+
+@pytest.mark.parametrize("block", [CentroidDot, CentroidDotFloat])
+@pytest.mark.parametrize(
+    ("method", "right", "wrong", "told"),
+    [
+        ("_enter", "free[0]) | ~room.any()", "free[0])", "room"),
+        ("_enter", "(claimed | ~loader.full)", "claimed", "no table"),
+        ("_enter", "~Mux(bank, free[1], free[0]) |", "", "no result"),
+        ("elaborate", "(starts & (drained == b))", "(starts)", "no result"),
+        ("elaborate", "flags.last & ~flags.forgets", "flags.last", "without a packet"),
+    ],
+)
+def test_broken_products_by_index_are_refuted(monkeypatch, block, method, right, wrong, told):
+    scope = _changed("sluice.compression.gather_dot", right, wrong)
+    monkeypatch.setattr(GatherDot, method, vars(scope["GatherDot"])[method])
+    name = "centroid_dot" if block is CentroidDot else "centroid_dot_float"
+    proof = Proof(block(**find_block(name).proofs[0]))
+    gather.prove_centroid_dot(proof)
     _assert_refuted(proof, told)
 
 

@@ -25,7 +25,80 @@ __all__ = ["CentroidDotFloat"]
 
 
 class CentroidDotFloat(GatherDot):
-    """X."""
+    """Give ``sum(i * table[indices])`` over a packet, in fp32: gather, reduce, then multiply.
+
+    Elements with the same index are summed first; each sum is multiplied with its centroid, once,
+    and the products are summed. A centroid that no element has is not multiplied, whatever it is.
+
+    Parameters
+    ----------
+    element : format
+        Of ``i``: floating point.
+    weight : format
+        Of the centroids: floating point.
+    lanes : int, 1..32
+        Elements per beat.
+    index_bits : int, 1..8
+        Bits of an index; the table has ``2**index_bits`` centroids.
+    phase_bits : int, 1..4
+        An index has ``phases = 2**phase_bits`` sums in each lane, to which the beats of a packet go
+        in turn. An addition has ``phases - 1`` cycles, 13 of which are of use: more phases make the
+        clock faster, and the time longer that the indices of a packet take.
+
+    Members
+    -------
+    i : In(stream.Signature(Beat(element, lanes)))
+    indices : In(stream.Signature(Beat(uintB, lanes)))
+        ``B = index_bits``; for every beat of ``i``, with the same ``keep`` and ``last``.
+    table : In(stream.Signature(Beat(weight, 1)))
+        A packet of all centroids. It is loaded, a centroid per cycle, when the packet that took the
+        one before has ended.
+    o : Out(stream.Signature(Beat(fp32, 1)))
+        A packet of one number for each packet of ``i``.
+    config : In(StructLayout({"fresh": 1}))
+        Sampled at the first beat of ``i``: this packet waits for the next one of ``table``, and it
+        and all behind it are multiplied with that; otherwise with the one in use.
+    status : Out(StructLayout({"uneven": 1, "table": 1}))
+        Sticky: beats that met had different ``keep`` or ``last``, of which those of ``i`` counted;
+        a packet of ``table`` was too short or too long.
+
+    Attributes
+    ----------
+    phases : int
+    latency : int, cycles
+        From the last beat of a packet with one centroid to its result; ``phases`` more for each
+        other centroid that it has.
+    interval : 1 cycle
+        One beat per cycle, whatever indices repeat, which nothing could better, if packets have
+        ``phases`` times as many beats as the ones before have centroids, and ``gap`` more. What
+        follows others waits for these.
+    gap : int, beats
+        ``phases + 2``, but at most 16. Elements with another exponent than fp32 has are converted,
+        which may take some cycles more.
+
+    Notes
+    -----
+    ``ready`` of both streams depends on both ``valid`` and on ``config`` in the same cycle. There
+    are as many multiplications per result as there are centroids among its indices.
+
+    Every operation is one of fp32, rounded to nearest even, with subnormals, infinities and NaN as
+    in IEEE 754; a NaN that goes out is the canonical one, positive. The order is always the same.
+    Element ``l`` of beat ``n`` is added to sum ``(l, n % phases)`` of its index, which begins with
+    -0. Then lanes are summed in pairs of neighbours, pairs of these, and so on, one without a
+    neighbour going on as it is; and then phases, likewise. Products are added by ascending indices,
+    beginning with the first one. A packet without an element gives +0.
+
+    Sums are in two banks: while one is filled, those of the packet before are multiplied. After
+    reset they are cleared, which takes ``2 * phases`` cycles for each index.
+
+    Method: that of :class:`CentroidDot`, with partial sums that take turns while an addition is
+    under way. Golden model: :func:`sluice_sim.golden.gather.centroid_dot_float`.
+
+    Raises
+    ------
+    TypeError, ValueError
+        If a parameter is not of its type or out of its range.
+    """
 
     source: Float
     factor: Float
@@ -37,7 +110,7 @@ class CentroidDotFloat(GatherDot):
         Choice("weight", "number format of the centroids", FLOATS),
         Int("lanes", "elements per beat", 1, 32),
         Int("index_bits", "bits of an index", 1, 8, "bits"),
-        Int("phase_bits", "an index has 2**phase_bits sums in each lane", 2, 4),
+        Int("phase_bits", "an index has 2**phase_bits sums in each lane", 1, 4),
     )
 
     def __init__(
@@ -45,7 +118,7 @@ class CentroidDotFloat(GatherDot):
         *,
         element: str = "bf16",
         weight: str = "bf16",
-        lanes: int = 8,
+        lanes: int = 4,
         index_bits: int = 4,
         phase_bits: int = 3,
     ):

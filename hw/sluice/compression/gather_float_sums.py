@@ -56,7 +56,7 @@ class SumTimes:
     source : Float
         Of the elements.
     lanes : int
-    phases : int, a power of two, at least 4
+    phases : int, a power of two, at least 2
         Sums of an index in each lane.
     """
 

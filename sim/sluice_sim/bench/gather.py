@@ -20,6 +20,8 @@ class GatherBench(Bench):
     """Packets with few indices and many, which repeat at once and later."""
 
     modules = ("sluice_sim.bench.tb_inputs", "sluice_sim.bench.tb_mistakes")
+    # Of random lengths, in each of many scenarios.
+    packets = 20
 
     def __init__(self, block: Block):
         super().__init__(block)
@@ -58,7 +60,7 @@ class GatherBench(Bench):
                 self.add(rng, at)
             self.add_uneven(rng)
             return self.end(status=1)
-        for _ in range(20):
+        for _ in range(self.packets):
             length = int(rng.integers(0, max(8, 3 * phases) * lanes, endpoint=True))
             some = rng.integers(0, count, int(rng.choice([1, 2, 3, count])))
             self.add(rng, rng.choice(some, length), fresh=bool(rng.random() < 0.3))
@@ -197,6 +199,8 @@ class CentroidDotBench(GatherBench):
 
 class CentroidDotFloatBench(GatherBench):
     """Numbers of all kinds, and centroids that are none and must not be met."""
+
+    packets = 12
 
     def elements(self, rng: np.random.Generator, size: int, *, ends: bool) -> Any:
         return self.words(rng, self.block.element, size, ends=ends)
