@@ -143,10 +143,10 @@ COMPRESSION: tuple[Entry, ...] = (
         proof="sluice_sim.formal.gather:prove_centroid_dot",
         golden="sluice_sim.golden.gather:centroid_dot_float",
         cases=(
-            {"element": "fp8_e5m2", "weight": "fp16", "lanes": 1, "index_bits": 1, "phase_bits": 2},
-            {"element": "fp16", "weight": "fp32", "lanes": 3, "index_bits": 2, "phase_bits": 4},
+            {"element": "fp8_e5m2", "weight": "fp16", "lanes": 1, "index_bits": 1, "phase_bits": 1},
+            {"element": "fp16", "weight": "fp32", "lanes": 2, "index_bits": 1, "phase_bits": 4},
             {"element": "fp32", "weight": "fp8_e4m3", "lanes": 5, "index_bits": 3, "phase_bits": 2},
-            {"element": "tf32", "weight": "tf32", "lanes": 2, "index_bits": 8, "phase_bits": 2},
+            {"element": "tf32", "weight": "tf32", "lanes": 1, "index_bits": 8, "phase_bits": 1},
         ),
         proofs=({"lanes": 1, "index_bits": 1, "phase_bits": 1},),
         mutants={"element": "fp8_e4m3", "lanes": 3, "index_bits": 2, "phase_bits": 2},

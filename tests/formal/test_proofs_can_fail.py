@@ -105,7 +105,6 @@ def test_broken_product_quantization_is_refuted(monkeypatch, cls, right, wrong, 
         ("_enter", "free[0]) | ~room.any()", "free[0])", "room"),
         ("_enter", "(claimed | ~loader.full)", "claimed", "no table"),
         ("elaborate", "flags.last & ~flags.forgets", "flags.last", "without a packet"),
-        ("elaborate", "moves & beat.i.last, 1 +", "begins & beat.i.last, 1 +", "no result"),
     ],
 )
 def test_broken_products_by_index_are_refuted(monkeypatch, block, method, right, wrong, told):
