@@ -196,8 +196,8 @@ def is_equivalent(entry: Entry, mutant: Mutant) -> bool:
 def _has_same_logic(top: str, files: Mapping[str, str]) -> bool:
     """Say whether every register and output has the same function of the registers before it.
 
-    Registers are taken bit by bit, and those of no use to anything left out, as synthesis does. What
-    takes too long to be said is not said.
+    Registers are taken bit by bit, and those of no use to anything left out, as synthesis does.
+    What takes too long to be said is not said.
     """
     # The mutant has been through this before the fault was put in.
     done = {"gold": f"prep -top {top}; flatten; opt_clean; ", "gate": f"hierarchy -top {top}; "}
