@@ -8,11 +8,14 @@ import pytest
 
 from sluice.arith import Add
 from sluice.arith.elementwise import Elementwise
+from sluice.catalogue import find_block
+from sluice.compression import CentroidDot, CentroidDotFloat
+from sluice.compression.gather_dot import GatherDot
 from sluice.optimizer import GradientMonitor, LossScale
 from sluice.quantization import ProductDecode, ProductEncode, product_decode
 from sluice.quantization.codebook import Codebook
 from sluice.stream import Pipeline
-from sluice_sim.formal import Proof, codebook, loss_scaling, streams
+from sluice_sim.formal import Proof, codebook, gather, loss_scaling, streams
 from sluice_sim.formal.arith import prove_elementwise
 
 CUT = {"i_shape": "bitx2", "o_shape": "bitx3"}
@@ -131,6 +134,24 @@ def test_broken_loss_scaling_is_refuted(cls, right, wrong, told):
     else:
         proof = Proof(made(element="fp8_e5m2", count_bits=2))
         loss_scaling.prove_loss_scale(proof)
+    _assert_refuted(proof, told)
+
+
+@pytest.mark.parametrize("block", [CentroidDot, CentroidDotFloat])
+@pytest.mark.parametrize(
+    ("method", "right", "wrong", "told"),
+    [
+        ("_enter", "free[0]) | ~room.any()", "free[0])", "room"),
+        ("_enter", "(claimed | ~loader.full)", "claimed", "no table"),
+        ("elaborate", "flags.last & ~flags.forgets", "flags.last", "without a packet"),
+    ],
+)
+def test_broken_products_by_index_are_refuted(monkeypatch, block, method, right, wrong, told):
+    scope = _changed("sluice.compression.gather_dot", right, wrong)
+    monkeypatch.setattr(GatherDot, method, vars(scope["GatherDot"])[method])
+    name = "centroid_dot" if block is CentroidDot else "centroid_dot_float"
+    proof = Proof(block(**find_block(name).proofs[0]))
+    gather.prove_centroid_dot(proof)
     _assert_refuted(proof, told)
 
 

@@ -1,6 +1,7 @@
 """Codecs: weights arrive small and leave small."""
 
 from sluice.compression.centroid_dot import CentroidDot
+from sluice.compression.centroid_dot_float import CentroidDotFloat
 from sluice.compression.centroid_matmul import CentroidMatmul
 from sluice.compression.centroid_means import CentroidMeans
 from sluice.compression.lut_compress import LutCompress
@@ -11,6 +12,7 @@ from sluice.compression.ternary_dot import TernaryDot
 
 __all__ = [
     "CentroidDot",
+    "CentroidDotFloat",
     "CentroidMatmul",
     "CentroidMeans",
     "LutCompress",

@@ -10,17 +10,24 @@ from sluice_sim.formal.monitors import Source, add_rules
 __all__ = ["prove_centroid_dot", "prove_centroid_matmul"]
 
 
+# Within as many cycles a small block gives the results of all packets that it holds.
+_QUIET = 31
+
+
 def prove_centroid_dot(proof: Proof) -> None:
     """Prove the stream rules of the output, and what the block lets in.
 
     No packet that has no place for its result, and none with another table before one has come; and
-    no result comes without a packet. Numbers are left to the bench, and are zero here.
+    each packet has one result, in time. Numbers are left to the bench, and are zero here.
     """
     dut: Any = proof.dut
     m = proof.module
-    dut._multiply = lambda *_: Const(0, 32)
-    # With all the cycles of a product there would be too much on its way to be proven.
-    dut._sums_late = lambda _: 0
+    dut.multiply = lambda *_: Const(0, 32)
+    # With all the cycles of a product there would be too much on its way to be proven, and so there
+    # would be with more places for results.
+    dut.sums_late = lambda _: 0
+    dut.packets = 4
+    proof.alike = True
     i = Source(proof, dut.i)
     Source(proof, dut.indices, name="indices")
     table = Source(proof, dut.table, name="table")
@@ -37,7 +44,14 @@ def prove_centroid_dot(proof: Proof) -> None:
     m.d.sync += tables.eq(tables + comes - asks)
     proof.forbid("a packet has no table", asks & ~tables.any())
     proof.forbid("a result comes without a packet", left & ~results.any())
-    proof.forbid("more packets than there is room for", results > 4)
+    proof.forbid("more packets than there is room for", results > dut.packets)
+    # Cycles since a beat was taken, or a result held up; both banks may have to be cleared first.
+    quiet = Signal(range(_QUIET + 1))
+    with m.If(i.taken | ~dut.o.ready):
+        m.d.sync += quiet.eq(0)
+    with m.Elif(quiet != _QUIET):
+        m.d.sync += quiet.eq(quiet + 1)
+    proof.forbid("a packet has no result", (quiet == _QUIET) & results.any())
     proof.forbid("another shape", dut.o.valid & ~Cat(dut.o.payload.keep, dut.o.payload.last).all())
 
 
