@@ -151,6 +151,7 @@ COMPRESSION: tuple[Entry, ...] = (
         proofs=({"lanes": 1, "index_bits": 1, "phase_bits": 1},),
         mutants={"lanes": 2, "index_bits": 1, "phase_bits": 1},
         measured=FPGA_ONLY,
+        preview=True,
     ),
     Entry(
         "centroid_matmul",
