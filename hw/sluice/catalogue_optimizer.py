@@ -1,6 +1,6 @@
 """The optimizer blocks of the catalogue."""
 
-from sluice.entry import Entry
+from sluice.entry import FPGA_ONLY, Entry
 
 __all__ = ["OPTIMIZER"]
 
@@ -45,5 +45,48 @@ OPTIMIZER = (
         ),
         proofs=({"element": "fp8_e5m2", "count_bits": 2},),
         mutants={"element": "fp8_e5m2", "count_bits": 3},
+    ),
+    Entry(
+        "optimizer",
+        "sluice.optimizer:Optimizer",
+        "next weights and moments from gradients: SGD, momentum, Adam, AdamW",
+        group="optimizer",
+        systems=("M5",),
+        bench="sluice_sim.bench.optimizer:OptimizerBench",
+        proof="sluice_sim.formal.optimizer:prove_optimizer",
+        golden="sluice_sim.golden.optimizer:optimize",
+        presets={
+            "default": {},
+            "momentum": {"moments": 1},
+            "sgd": {"moments": 0},
+        },
+        cases=(
+            {"lanes": 3, "moments": 0},
+            {"lanes": 2, "moments": 1, "flush": True},
+            {"lanes": 2, "moments": 2, "flush": True},
+        ),
+        proofs=({"moments": 0}, {"moments": 2}),
+        mutants={"moments": 1},
+        measured=(*FPGA_ONLY, ("momentum", "ecp5-85k"), ("sgd", "ecp5-85k")),
+    ),
+    Entry(
+        "streamed_optimizer",
+        "sluice.optimizer:StreamedOptimizer",
+        "optimizer steps on parameters in memory, with gradients of workers that are never stored",
+        group="optimizer",
+        systems=("M5",),
+        bench="sluice_sim.bench.streamed_optimizer:StreamedOptimizerBench",
+        proof="sluice_sim.formal.optimizer:prove_streamed_optimizer",
+        golden="sluice_sim.golden.streamed_optimizer:train",
+        presets={
+            "default": {},
+        },
+        cases=(
+            {"workers": 1, "moments": 0, "burst": 4, "address_bits": 14, "count_bits": 6},
+            {"workers": 3, "lanes": 2, "moments": 1, "burst": 8, "flush": True},
+        ),
+        proofs=({"workers": 2, "moments": 0, "burst": 4, "address_bits": 8, "count_bits": 4},),
+        mutants={"workers": 2, "moments": 1, "burst": 4, "address_bits": 14, "count_bits": 8},
+        measured=FPGA_ONLY,
     ),
 )

@@ -8,11 +8,11 @@ import pytest
 
 from sluice.arith import Add
 from sluice.arith.elementwise import Elementwise
-from sluice.optimizer import GradientMonitor, LossScale
+from sluice.optimizer import GradientMonitor, LossScale, Optimizer
 from sluice.quantization import ProductDecode, ProductEncode, product_decode
 from sluice.quantization.codebook import Codebook
 from sluice.stream import Pipeline
-from sluice_sim.formal import Proof, codebook, loss_scaling, streams
+from sluice_sim.formal import Proof, codebook, loss_scaling, optimizer, streams
 from sluice_sim.formal.arith import prove_elementwise
 
 CUT = {"i_shape": "bitx2", "o_shape": "bitx3"}
@@ -131,6 +131,23 @@ def test_broken_loss_scaling_is_refuted(cls, right, wrong, told):
     else:
         proof = Proof(made(element="fp8_e5m2", count_bits=2))
         loss_scaling.prove_loss_scale(proof)
+    _assert_refuted(proof, told)
+
+
+@pytest.mark.parametrize(
+    ("right", "wrong", "told"),
+    [
+        ("sample_settings(m, self.config, self.g)", "self.config", "other settings"),
+        ("join(m, streams, both)", "join(m, {**streams, 'w': self.m, 'm': self.w}, both)", "of w"),
+        ("both.ready.eq(pipeline.i.ready)", "both.ready.eq(1)", "comes from nowhere"),
+        ("one.ready.eq(o.ready)", "one.ready.eq(1)", "before ready"),
+        ("one.payload[name]", "one.payload.o", "queue to m_o"),
+    ],
+)
+def test_broken_optimizer_is_refuted(right, wrong, told):
+    scope = _changed("sluice.optimizer.optimizer", right, wrong)
+    proof = Proof(scope[Optimizer.__name__](moments=1))
+    optimizer.prove_optimizer(proof)
     _assert_refuted(proof, told)
 
 
