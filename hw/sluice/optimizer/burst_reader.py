@@ -35,7 +35,7 @@ class BurstReader(wiring.Component):
     i : In(stream.Signature(span_layout(...)))
     request : Out(stream.Signature(request_layout(address_bits, burst)))
     come : In(stream.Signature(width))
-        Beats, in the order in which they were asked for. None is taken that was not.
+        Beats, in the order in which they were asked for, which are taken as they come.
     o : Out(stream.Signature(width)).array(arrays)
     """
 
@@ -49,6 +49,12 @@ class BurstReader(wiring.Component):
         self.walk = BurstWalk(
             arrays=arrays, burst=burst, address_bits=address_bits, beat_bits=beat_bits
         )
+        self.walk._MustUse__silence = True
+        self.depth = _BURSTS * burst
+        self.buffers = [
+            Fifo(shape=width, depth=self.depth, always_ready=True, read_ahead=True)
+            for _ in range(arrays)
+        ]
         super().__init__(
             {
                 "i": In(stream.Signature(span_layout(arrays, address_bits, beat_bits))),
@@ -67,7 +73,7 @@ class BurstReader(wiring.Component):
         m.submodules.turns = turns = Fifo(shape=turn, depth=_BURSTS * self.arrays)
         m.submodules.requests = requests = Fifo(shape=self.request.payload.shape(), depth=4)
         wiring.connect(m, requests.o, wiring.flipped(self.request))
-        depth = _BURSTS * self.burst
+        depth = self.depth
         rooms = [Signal(range(depth + 1), init=depth, name=f"room_{k}") for k in range(self.arrays)]
         # Whether there is room for a burst, as it was a cycle ago, but for what was taken then.
         has = Signal(self.arrays, init=(1 << self.arrays) - 1)
@@ -94,9 +100,7 @@ class BurstReader(wiring.Component):
         with m.If(moves):
             m.d.sync += [left.eq(rest - 1), begun.eq(rest != 0)]
         for k, o in enumerate(self.o):
-            m.submodules[f"buffer_{k}"] = buffer = Fifo(
-                shape=self.width, depth=depth, always_ready=True, read_ahead=True
-            )
+            m.submodules[f"buffer_{k}"] = buffer = self.buffers[k]
             m.d.comb += [
                 buffer.i.valid.eq(moves & (now.array == k)),
                 buffer.i.payload.eq(self.come.payload),

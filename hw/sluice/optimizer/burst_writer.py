@@ -55,6 +55,7 @@ class BurstWriter(wiring.Component):
         self.walk = BurstWalk(
             arrays=arrays, burst=burst, address_bits=address_bits, beat_bits=beat_bits
         )
+        self.walk._MustUse__silence = True
         super().__init__(
             {
                 "i": In(stream.Signature(span_layout(arrays, address_bits, beat_bits))),

@@ -214,16 +214,26 @@ class StreamedOptimizer(Block):
         unit._MustUse__silence = True
         return unit
 
-    def elaborate(self, platform: Any) -> Module:
-        m = Module()
-        common: dict[str, Any] = {
+    def make_reader(self) -> BurstReader:
+        """Return what reads."""
+        return BurstReader(width=32 * self.lanes, **self._arrays())
+
+    def make_writer(self) -> BurstWriter:
+        """Return what writes."""
+        return BurstWriter(beat=self.beat, **self._arrays())
+
+    def _arrays(self) -> dict[str, Any]:
+        return {
             "arrays": self.arrays,
             "burst": self.burst,
             "address_bits": self.address_bits,
             "beat_bits": self.beat_bits,
         }
-        m.submodules.reader = reader = BurstReader(width=32 * self.lanes, **common)
-        m.submodules.writer = writer = BurstWriter(beat=self.beat, **common)
+
+    def elaborate(self, platform: Any) -> Module:
+        m = Module()
+        m.submodules.reader = reader = self.make_reader()
+        m.submodules.writer = writer = self.make_writer()
         wiring.connect(m, reader.request, wiring.flipped(self.read))
         wiring.connect(m, wiring.flipped(self.read_data), reader.come)
         wiring.connect(m, writer.request, wiring.flipped(self.write))
