@@ -1,8 +1,9 @@
 """Cycles of optimizer steps on a memory: scripts/optimizer_cycles.py [--size N].
 
-For SGD, momentum and Adam, 1, 4 and 8 workers, and a memory that never pauses and one that does: the
-cycles of a step of a layer in the netlist, beside those in which the memory's bus could move the bytes,
-and beside a schedule that stores the gradients of all workers first. Writes the table in docs/optimizer.md.
+For SGD, momentum and Adam, 1, 4 and 8 workers, and a memory that never pauses and one that does:
+the cycles of a step of a layer in the netlist, beside those in which the memory's bus could move
+the bytes, and beside a schedule that stores the gradients of all workers first. Writes the table in
+docs/optimizer.md.
 """
 
 import argparse
@@ -72,8 +73,7 @@ def main() -> None:
     size = parser.parse_args().size
     console = Console()
     lines = [
-        "| | bytes per parameter | workers | cycles | of the bus | pauses: cycles | of the bus "
-        "| stored first |",
+        "| | bytes | workers | cycles | of the bus | pauses: cycles | of the bus | stored first |",
         "| --- | --- | --- | --- | --- | --- | --- | --- |",
     ]
     for more, name in enumerate(NAMES):

@@ -50,11 +50,13 @@ def start(seed: int) -> NDArray[np.float32]:
 
 def trace(seed: int, options: dict[str, Any]) -> dict[int, list[NDArray[np.float32]]]:
     """Return weights and moments after the steps in ``KEPT``."""
-    import torch
+    import torch  # pyright: ignore[reportMissingImports]
 
     torch.set_num_threads(1)
     w = torch.nn.Parameter(torch.from_numpy(start(seed)))
-    more = {k: v for k, v in options.items() if k not in ("algorithm", "beta1", "beta2", "clip_value")}
+    more = {
+        k: v for k, v in options.items() if k not in ("algorithm", "beta1", "beta2", "clip_value")
+    }
     if options["algorithm"] == "sgd":
         optimizer: Any = torch.optim.SGD([w], foreach=False, **more)
     else:

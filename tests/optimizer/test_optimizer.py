@@ -68,7 +68,8 @@ def test_thousand_steps_of_adam_are_as_exact_as_those_of_torch(k):
         assert apart < 1e-3 * options["lr"] * (1 + step / 100), step
         there = v > 0
         apart, theirs = (
-            np.max(np.abs(numbers(x) - v)[there] / v[there], initial=0) for x in (state[2], torch[2])
+            np.max(np.abs(numbers(x) - v)[there] / v[there], initial=0)
+            for x in (state[2], torch[2])
         )
         # Theirs multiplies with beta2 and 1 - beta2, which are rounded apart from each other.
         assert apart < max(theirs, 2 * ULP), step

@@ -48,9 +48,7 @@ class BurstWriter(wiring.Component):
     confirmed: stream.Interface
     done: stream.Interface
 
-    def __init__(
-        self, *, arrays: int, burst: int, address_bits: int, beat_bits: int, beat: Beat
-    ):
+    def __init__(self, *, arrays: int, burst: int, address_bits: int, beat_bits: int, beat: Beat):
         self.arrays, self.burst, self.beat = arrays, burst, beat
         self.walk = BurstWalk(
             arrays=arrays, burst=burst, address_bits=address_bits, beat_bits=beat_bits
@@ -124,9 +122,7 @@ class BurstWriter(wiring.Component):
         bursts = Signal(range(_BURSTS * self.burst + 1), name=f"bursts_{k}")
         comes, completes = Signal(name=f"comes_{k}"), Signal(name=f"completes_{k}")
         m.d.comb += comes.eq(buffer.i.valid & buffer.i.ready)
-        m.d.comb += completes.eq(
-            comes & (buffer.i.payload.last | (place == self.burst - 1))
-        )
+        m.d.comb += completes.eq(comes & (buffer.i.payload.last | (place == self.burst - 1)))
         with m.If(comes):
             m.d.sync += place.eq(place + 1)
             with m.If(completes):

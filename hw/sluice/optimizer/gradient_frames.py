@@ -49,9 +49,7 @@ class GradientFrames(wiring.Component):
     o: stream.Interface
     late: Signal
 
-    def __init__(
-        self, *, beat: Beat, workers: int, depth: int, beat_bits: int, patience_bits: int
-    ):
+    def __init__(self, *, beat: Beat, workers: int, depth: int, beat_bits: int, patience_bits: int):
         self.beat, self.workers, self.depth = beat, workers, depth
         self.patience_bits = patience_bits
         frame = data.StructLayout({"beats": beat_bits, "tail": beat.lanes})
@@ -145,6 +143,4 @@ def _masked(beat: Any, keep: Value) -> Value:
     """Return the elements that count, and zeros for the others."""
     width = beat.shape().element_width
     words = Value.cast(beat.data)
-    return Cat(
-        words.word_select(k, width) & keep[k].replicate(width) for k in range(len(keep))
-    )
+    return Cat(words.word_select(k, width) & keep[k].replicate(width) for k in range(len(keep)))

@@ -2,8 +2,8 @@
 
 from typing import Any
 
-from amaranth import Cat, Const, Module, Mux, Signal, Value
-from amaranth.lib import data, wiring
+from amaranth import Cat, Const, Module, Mux, Value
+from amaranth.lib import wiring
 from amaranth.lib.wiring import In, Out
 
 from sluice.arith.add_unit import AddUnit
@@ -235,7 +235,9 @@ class OptimizerUnit(wiring.Component):
         s = self.shared.at
         direction = "direction" if self.moments else "d"
         if self.moments > 1:
-            lane.put("root", self._unit(m, k, "root", "root", a=lane.at("turned", self.roots)), self.adds)
+            lane.put(
+                "root", self._unit(m, k, "root", "root", a=lane.at("turned", self.roots)), self.adds
+            )
             now = self.adds
             below = self._unit(m, k, "below", "add", a=lane.at("root", now), b=s("eps", now))
             lane.put("below", below, self.divides)

@@ -10,7 +10,6 @@ from sluice.block import Block
 from sluice.delay import delay_line
 from sluice.formats import FORMATS
 from sluice.optimizer.burst_reader import BurstReader, request_layout
-from sluice.optimizer.burst_walk import span_layout
 from sluice.optimizer.burst_writer import BurstWriter
 from sluice.optimizer.gradient_frames import GradientFrames, faults_layout
 from sluice.optimizer.gradient_sum_unit import GradientSumUnit
@@ -178,9 +177,7 @@ class StreamedOptimizer(Block):
         )
         self.optimizer = Optimizer(lanes=self.lanes, moments=self.moments, flush=self.flush)
         unit = self.make_unit()
-        joint = data.StructLayout(
-            {"data": 32 * self.lanes * self.workers, **self._framed()}
-        )
+        joint = data.StructLayout({"data": 32 * self.lanes * self.workers, **self._framed()})
         summed = data.StructLayout({"data": 32 * self.lanes, **self._framed()})
         self.sums = Pipeline(i_shape=joint, o_shape=summed, stages=unit.latency, read_ahead=True)
         # What is summed meets what is read, three cycles after the command.
@@ -316,9 +313,7 @@ class StreamedOptimizer(Block):
         below = Cat((held.count - 1)[: self.shift] >= k for k in range(self.lanes))
         frame = data.StructLayout({"beats": self.beat_bits, "tail": self.lanes})
         frames = self._queue(m, "frames", frame)
-        setup = data.StructLayout(
-            {"settings": optimizer_layout(self.moments), "more": unsigned(2)}
-        )
+        setup = data.StructLayout({"settings": optimizer_layout(self.moments), "more": unsigned(2)})
         setups = self._queue(m, "setups", setup)
         uses = [self._queue(m, f"uses_{k}", 1) for k in range(1, self.arrays)]
         m.d.comb += [

@@ -30,7 +30,7 @@ class Memory:
             seen += 1
             at = word & (1 << block.address_bits) - 1
             for k in range((word >> block.address_bits) + 1):
-                row = self.contents.get(at + k, [0] * block.lanes)
+                row = self.contents.get(at + k) or [0] * block.lanes
                 yield sum(w << 32 * n for n, w in enumerate(row))
 
     def written(self) -> Any:
@@ -114,5 +114,5 @@ async def what_is_read_was_written(dut, active):
 
 @cocotb.test(timeout_time=4, timeout_unit="ms")
 async def a_worker_is_slow(dut):
-    """The others wait, and nothing is lost."""
+    """Let one worker be slow: the others wait, and nothing is lost."""
     await _train(dut, active=1.0, slow=0)

@@ -40,7 +40,6 @@ def prove_optimizer(proof: Proof) -> None:
         track_queue(proof, queue, Cat(come[name], come.keep, come.last), o, name)
 
 
-
 def prove_streamed_optimizer(proof: Proof) -> None:
     """Prove that no layer is read where another one is still to be written, and the streams' rules.
 

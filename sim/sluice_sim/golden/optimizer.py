@@ -70,6 +70,8 @@ def optimize(
         below = add(root, number("eps"), source="fp32", flush=flush)
         direction = divide(m_next, below, source="fp32", flush=flush)
         return fma(down, direction, w), m_next, v_next
-    m_next = d if settings.get("first") else fma(number("gain"), d, fma(number("momentum"), m, _TOP))
+    m_next = (
+        d if settings.get("first") else fma(number("gain"), d, fma(number("momentum"), m, _TOP))
+    )
     direction = fma(number("momentum"), m_next, d) if settings.get("nesterov") else m_next
     return fma(down, direction, w), m_next, *given[2:]
