@@ -29,7 +29,7 @@ EVERY, PAUSE = 780, 35
 
 def step_cycles(workers: int, more: int, size: int, *, pauses: bool, lanes: int = 1) -> int:
     """Return the cycles from the command to the last word written, of a step that is right."""
-    block = StreamedOptimizer(workers=workers, lanes=lanes, moments=more)
+    block = StreamedOptimizer(workers=workers, lanes=lanes, moments=more, burst=16)
     layers = Layers(block, np.random.default_rng(workers))
     room = 1 << (size // lanes).bit_length()
     at = [k * room for k in range(1 + more)]

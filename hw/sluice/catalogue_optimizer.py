@@ -83,10 +83,13 @@ OPTIMIZER = (
         },
         cases=(
             {"workers": 1, "moments": 0, "burst": 4, "address_bits": 14, "count_bits": 6},
+            {"workers": 2, "moments": 0, "burst": 4, "count_bits": 8, "patience_bits": 6},
             {"workers": 3, "lanes": 2, "moments": 1, "burst": 8, "flush": True},
+            {"workers": 5, "lanes": 4, "moments": 2, "burst": 4, "address_bits": 32},
         ),
+        slow=("case2", "case3"),
         proofs=({"workers": 2, "moments": 0, "burst": 4, "address_bits": 8, "count_bits": 4},),
-        mutants={"workers": 2, "moments": 1, "burst": 4, "address_bits": 14, "count_bits": 8},
+        mutants={"workers": 2, "moments": 1, "burst": 4, "count_bits": 8, "patience_bits": 6},
         measured=FPGA_ONLY,
     ),
 )

@@ -151,6 +151,24 @@ def test_broken_optimizer_is_refuted(right, wrong, told):
     _assert_refuted(proof, told)
 
 
+@pytest.mark.parametrize(
+    ("right", "wrong", "told"),
+    [
+        ("& ~meets.any() &", "&", "is read"),
+        ("looks.all() & full", "full", "is read"),
+        ("low.eq(held.w + held.offset)", "low.eq(held.w)", "is read"),
+        ("& ~active.all()", "", "more layers"),
+        ("writer.i.valid.eq(goes)", "writer.i.valid.eq(ready)", "the other does not"),
+    ],
+)
+def test_broken_streamed_optimizer_is_refuted(right, wrong, told):
+    made = _changed("sluice.optimizer.streamed_optimizer", right, wrong)["StreamedOptimizer"]
+    small = {"workers": 2, "moments": 0, "burst": 4, "address_bits": 8, "count_bits": 4}
+    proof = Proof(made(**small))
+    optimizer.prove_streamed_optimizer(proof)
+    _assert_refuted(proof, told)
+
+
 def _changed(module: str, right: str, wrong: str) -> dict[str, Any]:
     source = inspect.getsource(importlib.import_module(module))
     assert source.count(right) == 1

