@@ -1,6 +1,6 @@
 """The optimizer blocks of the catalogue."""
 
-from sluice.entry import FPGA_ONLY, Entry
+from sluice.entry import Entry
 
 __all__ = ["OPTIMIZER"]
 
@@ -67,7 +67,7 @@ OPTIMIZER = (
         ),
         proofs=({"moments": 0}, {"moments": 2}),
         mutants={"moments": 1},
-        measured=(*FPGA_ONLY, ("momentum", "ecp5-85k"), ("sgd", "ecp5-85k")),
+        measured=(("default", "ecp5-85k-packed"), ("momentum", "ecp5-85k")),
     ),
     Entry(
         "streamed_optimizer",
@@ -88,8 +88,9 @@ OPTIMIZER = (
             {"workers": 5, "lanes": 4, "moments": 2, "burst": 4, "address_bits": 32},
         ),
         slow=("case2", "case3"),
-        proofs=({"workers": 2, "moments": 0, "burst": 4, "address_bits": 8, "count_bits": 4},),
-        mutants={"workers": 2, "moments": 1, "burst": 4, "count_bits": 8, "patience_bits": 6},
-        measured=FPGA_ONLY,
+        proofs=({"workers": 2, "moments": 0, "burst": 4, "address_bits": 2, "count_bits": 1},),
+        mutants={"workers": 2, "moments": 0, "burst": 4, "count_bits": 8, "patience_bits": 6},
+        measured=(("default", "ecp5-85k-packed"),),
+        preview=True,
     ),
 )

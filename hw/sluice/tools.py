@@ -96,7 +96,9 @@ def find_tool(name: str) -> str:
     return tool.path
 
 
-def run_tool(name: str, arguments: Sequence[str], folder: Path) -> str:
+def run_tool(
+    name: str, arguments: Sequence[str], folder: Path, *, seconds: float | None = None
+) -> str:
     """Run a tool in ``folder`` and return what it printed.
 
     A YoWASP tool sees only its working folder: paths are relative to it.
@@ -104,7 +106,7 @@ def run_tool(name: str, arguments: Sequence[str], folder: Path) -> str:
     Raises
     ------
     ToolError
-        If it fails. An interrupt ends the tool too.
+        If it fails, or takes more than ``seconds``. An interrupt ends the tool too.
     """
     log = folder / f"{name}.log"
     # What Yosys says after it has called ABC reaches its log file only.
@@ -118,11 +120,13 @@ def run_tool(name: str, arguments: Sequence[str], folder: Path) -> str:
         start_new_session=True,
     )
     try:
-        output, _ = process.communicate()
-    except BaseException:
+        output, _ = process.communicate(timeout=seconds)
+    except BaseException as e:
         with contextlib.suppress(ProcessLookupError):
             os.killpg(process.pid, signal.SIGKILL)
         process.wait()
+        if isinstance(e, subprocess.TimeoutExpired):
+            raise ToolError(f"{name} took more than {seconds} s") from e
         raise
     if process.returncode:
         said = log.read_text() if log.exists() else output

@@ -163,7 +163,7 @@ def test_broken_optimizer_is_refuted(right, wrong, told):
 )
 def test_broken_streamed_optimizer_is_refuted(right, wrong, told):
     made = _changed("sluice.optimizer.streamed_optimizer", right, wrong)["StreamedOptimizer"]
-    small = {"workers": 2, "moments": 0, "burst": 4, "address_bits": 8, "count_bits": 4}
+    small = {"workers": 2, "moments": 0, "burst": 4, "address_bits": 2, "count_bits": 1}
     proof = Proof(made(**small))
     optimizer.prove_streamed_optimizer(proof)
     _assert_refuted(proof, told)

@@ -39,9 +39,9 @@ class StreamedOptimizer(Block):
         0 for plain SGD, 1 with momentum, 2 with Adam as well.
     burst : int, 4, 8, 16, 32 or 64
         Beats of a burst.
-    address_bits : int, 8..32
+    address_bits : int, 2..32
         Of an address, which counts beats.
-    count_bits : int, 4..32
+    count_bits : int, 1..32
         Of the number of parameters of a layer.
     patience_bits : int, 4..32
         A worker that others have waited for in ``2**patience_bits`` cycles is late.
@@ -120,8 +120,8 @@ class StreamedOptimizer(Block):
         Int("lanes", "parameters per beat", 1, 16),
         Int("moments", "moments of each parameter", 0, 2),
         Int("burst", "beats of a burst", 4, 64, "beats"),
-        Int("address_bits", "bits of an address", 8, 32, "bits"),
-        Int("count_bits", "bits of a layer's size", 4, 32, "bits"),
+        Int("address_bits", "bits of an address", 2, 32, "bits"),
+        Int("count_bits", "bits of a layer's size", 1, 32, "bits"),
         Int("patience_bits", "a worker is late after 2**patience_bits cycles", 4, 32, "bits"),
         Flag("flush", "subnormal numbers are zero"),
     )
@@ -184,9 +184,9 @@ class StreamedOptimizer(Block):
         reads = 1 + Fifo.latency + Fifo.latency
         self.latency = 3 + max(reads, Fifo.latency + self.sums.latency) + self.optimizer.latency
         request = request_layout(self.address_bits, self.burst)
-        self.report_layout = data.StructLayout(
-            {"faults": faults_layout(self.workers), "bad": 1, "failed": 1}
-        )
+        found = {"faults": faults_layout(self.workers), "bad": 1}
+        self.verdict_layout = data.StructLayout(found)
+        self.report_layout = data.StructLayout({**found, "failed": 1})
         super().__init__(
             {
                 "command": In(stream.Signature(self.command_layout)),
@@ -398,8 +398,7 @@ class StreamedOptimizer(Block):
 
     def _judge(self, m: Module, sent: Any, g: stream.Interface) -> Any:
         """Return a queue of what was wrong with the gradients of each layer."""
-        verdict = data.StructLayout({"faults": faults_layout(self.workers), "bad": 1})
-        verdicts = self._queue(m, "verdicts", verdict)
+        verdicts = self._queue(m, "verdicts", self.verdict_layout)
         goes, bad = g.valid & g.ready, Signal()
         words = [sent.data.word_select(k, 32) for k in range(self.lanes)]
         wrong = Cat(word[23:31].all() & sent.keep[k] for k, word in enumerate(words)).any()

@@ -9,7 +9,7 @@ from typing import Any
 
 from amaranth import Cat, ClockDomain, Module, Mux, Signal, Value
 from amaranth.back import rtlil  # pyright: ignore[reportAttributeAccessIssue] (not in the stubs)
-from amaranth.hdl import Assert
+from amaranth.hdl import Assert, Fragment
 from amaranth.lib.wiring import Out
 
 from sluice.block import Block
@@ -155,8 +155,10 @@ class Proof:
         top.domains.sync = domain
         top.submodules.proof = self.module
         top.d.comb += Assert(~Cat(self.never[name] for name in names).any(), "a property is broken")
+        # Parts that are made on the way have free inputs of their own.
+        fragment = Fragment.get(top, None)
         ports = [domain.clk, domain.rst, *self.free, *inputs]
-        return rtlil.convert(top, name="top", ports=ports, emit_src=False)
+        return rtlil.convert(fragment, name="top", ports=ports, emit_src=False)
 
 
 def decide(
