@@ -44,8 +44,8 @@ def prove_optimizer(proof: Proof) -> None:
 def prove_streamed_optimizer(proof: Proof) -> None:
     """Prove that no layer is read where another one is still to be written, and the streams' rules.
 
-    What reads is looked at apart from the rest. What writes is beyond the solver, and so are layers of
-    more than a beat or two: these are left to the bench.
+    What reads is looked at apart from the rest. What writes is beyond the solver, and so are layers
+    of several beats: these are left to the bench.
     """
     dut: Any = proof.dut
     reader, writer = dut.make_reader(), dut.make_writer()
