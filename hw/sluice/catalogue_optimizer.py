@@ -67,7 +67,7 @@ OPTIMIZER = (
         ),
         proofs=({"moments": 0}, {"moments": 2}),
         mutants={"moments": 1},
-        measured=(("default", "ecp5-85k-packed"), ("momentum", "ecp5-85k")),
+        measured=(("default", "ecp5-85k-packed"),),
     ),
     Entry(
         "streamed_optimizer",
