@@ -40,7 +40,7 @@ def row_of(entry: Entry) -> str:
     fmax = mutation = "not measured"
     if measured.exists():
         first = json.loads(measured.read_text())[0]
-        fmax = f"{first['worst_mhz']:.0f} MHz"
+        fmax = f"{first['worst_mhz']:.0f} MHz" if "worst_mhz" in first else fmax
     if mutants.exists():
         facts = json.loads(mutants.read_text())
         mutation = f"{100 * facts['score']:.0f} %" if facts["faults"] else "wires only"

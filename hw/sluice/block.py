@@ -62,6 +62,8 @@ class Block(wiring.Component):
     accepts_nan: bool = True
     # False where the packets that go out are not, one by one, those of the first input.
     same_packets: bool = True
+    # Input streams that are zeros, as many as the first has elements, where nobody has a file.
+    zeros: tuple[str, ...] = ()
     # Input streams that :meth:`drive` fills, for which nobody has a file.
     driven: tuple[str, ...] = ()
     # A block that is made only to be described or to give its shapes is not a mistake.

@@ -46,4 +46,27 @@ OPTIMIZER = (
         proofs=({"element": "fp8_e5m2", "count_bits": 2},),
         mutants={"element": "fp8_e5m2", "count_bits": 3},
     ),
+    Entry(
+        "optimizer",
+        "sluice.optimizer:Optimizer",
+        "next weights and moments from gradients: SGD, momentum, Adam, AdamW",
+        group="optimizer",
+        systems=("M5",),
+        bench="sluice_sim.bench.optimizer:OptimizerBench",
+        proof="sluice_sim.formal.optimizer:prove_optimizer",
+        golden="sluice_sim.golden.optimizer:optimize",
+        presets={
+            "default": {},
+            "momentum": {"moments": 1},
+            "sgd": {"moments": 0},
+        },
+        cases=(
+            {"lanes": 3, "moments": 0},
+            {"lanes": 2, "moments": 1, "flush": True},
+            {"lanes": 2, "moments": 2, "flush": True},
+        ),
+        proofs=({"moments": 0}, {"moments": 2}),
+        mutants={"moments": 1},
+        measured=(("default", "ecp5-85k-packed"),),
+    ),
 )

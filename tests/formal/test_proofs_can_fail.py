@@ -11,11 +11,11 @@ from sluice.arith.elementwise import Elementwise
 from sluice.catalogue import find_block
 from sluice.compression import CentroidDot, CentroidDotFloat
 from sluice.compression.gather_dot import GatherDot
-from sluice.optimizer import GradientMonitor, LossScale
+from sluice.optimizer import GradientMonitor, LossScale, Optimizer
 from sluice.quantization import ProductDecode, ProductEncode, product_decode
 from sluice.quantization.codebook import Codebook
 from sluice.stream import Pipeline
-from sluice_sim.formal import Proof, codebook, gather, loss_scaling, streams
+from sluice_sim.formal import Proof, codebook, gather, loss_scaling, optimizer, streams
 from sluice_sim.formal.arith import prove_elementwise
 
 CUT = {"i_shape": "bitx2", "o_shape": "bitx3"}
@@ -152,6 +152,41 @@ def test_broken_products_by_index_are_refuted(monkeypatch, block, method, right,
     name = "centroid_dot" if block is CentroidDot else "centroid_dot_float"
     proof = Proof(block(**find_block(name).proofs[0]))
     gather.prove_centroid_dot(proof)
+    _assert_refuted(proof, told)
+
+
+@pytest.mark.parametrize(
+    ("right", "wrong", "told"),
+    [
+        ("sample_settings(m, self.config, self.g)", "self.config", "other settings"),
+        ("join(m, streams, both)", "join(m, {**streams, 'w': self.m, 'm': self.w}, both)", "of w"),
+        ("both.ready.eq(pipeline.i.ready)", "both.ready.eq(1)", "comes from nowhere"),
+        ("one.ready.eq(o.ready)", "one.ready.eq(1)", "before ready"),
+        ("one.payload[name]", "one.payload.o", "queue to m_o"),
+    ],
+)
+def test_broken_optimizer_is_refuted(right, wrong, told):
+    scope = _changed("sluice.optimizer.optimizer", right, wrong)
+    proof = Proof(scope[Optimizer.__name__](moments=1))
+    optimizer.prove_optimizer(proof)
+    _assert_refuted(proof, told)
+
+
+@pytest.mark.parametrize(
+    ("right", "wrong", "told"),
+    [
+        ("& ~meets.any() &", "&", "is read"),
+        ("looks.all() & full", "full", "is read"),
+        ("low.eq(held.w + held.offset)", "low.eq(held.w)", "is read"),
+        ("& ~active.all()", "", "more layers"),
+        ("writer.i.valid.eq(goes)", "writer.i.valid.eq(ready)", "the other does not"),
+    ],
+)
+def test_broken_streamed_optimizer_is_refuted(right, wrong, told):
+    made = _changed("sluice.optimizer.streamed_optimizer", right, wrong)["StreamedOptimizer"]
+    small = {"workers": 2, "moments": 0, "burst": 4, "address_bits": 2, "count_bits": 1}
+    proof = Proof(made(**small))
+    optimizer.prove_streamed_optimizer(proof)
     _assert_refuted(proof, told)
 
 
