@@ -66,7 +66,7 @@ OPTIMIZER = (
             {"lanes": 2, "moments": 2, "flush": True},
         ),
         proofs=({"moments": 0}, {"moments": 2}),
-        mutants={"moments": 1},
+        mutants={"moments": 0},
         measured=(("default", "ecp5-85k-packed"),),
     ),
 )
