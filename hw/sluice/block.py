@@ -63,7 +63,7 @@ class Block(wiring.Component):
     # False where the packets that go out are not, one by one, those of the first input.
     same_packets: bool = True
     # Input streams that are zeros, as many as the first has elements, where nobody has a file.
-    zeros: tuple[str, ...] = ()
+    optional: tuple[str, ...] = ()
     # Input streams that :meth:`drive` fills, for which nobody has a file.
     driven: tuple[str, ...] = ()
     # A block that is made only to be described or to give its shapes is not a mistake.

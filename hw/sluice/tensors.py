@@ -34,7 +34,7 @@ __all__ = [
 def name_streams(block: Block, files: Sequence[str], *, is_input: bool) -> dict[str, Path]:
     """Return the file of each stream, from ``[stream=]path`` texts; a bare path is the first's.
 
-    Inputs that the block lists in ``zeros`` need none.
+    Inputs that the block lists in ``optional`` need none.
 
     Raises
     ------
@@ -54,7 +54,7 @@ def name_streams(block: Block, files: Sequence[str], *, is_input: bool) -> dict[
         if name in found:
             raise RequestError(f"{option} for stream {name} was given twice")
         found[name] = Path(path)
-    if missing := [n for n in names if n not in found and is_input and n not in block.zeros]:
+    if missing := [n for n in names if n not in found and is_input and n not in block.optional]:
         raise RequestError(f"stream {missing[0]} has no data: add {option} {missing[0]}=FILE.npy")
     return found
 
@@ -204,7 +204,7 @@ def plan_run(
         name: list(a.reshape(math.prod(a.shape[:-1]), a.shape[-1])) for name, a in arrays.items()
     }
     first = next(s.name for s in streams_of(block) if s.is_input)
-    for name in block.zeros:
+    for name in block.optional:
         rows.setdefault(name, [np.zeros_like(row) for row in rows[first]])
     shape = next((p.shape for p in ports_of(block) if p.name == "config"), None)
     try:

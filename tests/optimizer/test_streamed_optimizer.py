@@ -28,7 +28,7 @@ def test_steps_take_as_long_as_memory_needs(workers, more):
 @pytest.mark.parametrize(("name", "value"), [("lanes", 3), ("burst", 12)])
 def test_sizes_are_powers_of_two(name, value):
     with pytest.raises(ValueError, match=f"^{name} must be a power of two, not {value}$"):
-        StreamedOptimizer(**{name: value})
+        StreamedOptimizer(**{name: value})  # pyright: ignore[reportArgumentType]
 
 
 def test_no_layer_is_read_before_it_is_written():

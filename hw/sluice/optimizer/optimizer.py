@@ -109,7 +109,7 @@ class Optimizer(Block):
         self.flush: bool
         self.kept = ("w", "m", "v")[: self.moments + 1]
         # Those that are zero where nobody has a file.
-        self.zeros = self.kept[1:]
+        self.optional = self.kept[1:]
         self.beat = Beat(FORMATS["fp32"], self.lanes)
         self.layout = optimizer_layout(self.moments)
         self.operands = ("g", *self.kept)
