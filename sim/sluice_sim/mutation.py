@@ -190,7 +190,13 @@ def is_equivalent(entry: Entry, mutant: Mutant) -> bool:
         "miter -equiv -make_assert -flatten gold gate miter; hierarchy -top miter; "
     )
     files["view.v"] = _view(block, top)
-    return decide(files, prepare, 60, undriven="-zero -init", alike=True)[0] == "UNSAT"
+    try:
+        found, _ = decide(
+            files, prepare, 60, undriven="-zero -init", alike=True, at_most=2 * _SAME_SECONDS
+        )
+    except ToolError:
+        return False
+    return found == "UNSAT"
 
 
 def _has_same_logic(top: str, files: Mapping[str, str]) -> bool:

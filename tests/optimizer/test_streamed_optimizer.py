@@ -1,5 +1,7 @@
 """Steps on parameters in memory: their cycles, workers that fail, and what is refused."""
 
+from typing import Any
+
 import numpy as np
 import pytest
 from optimizer_cycles import bound, step_cycles
@@ -27,12 +29,13 @@ def test_steps_take_as_long_as_memory_needs(workers, more):
 
 @pytest.mark.parametrize(("name", "value"), [("lanes", 3), ("burst", 12)])
 def test_sizes_are_powers_of_two(name, value):
+    sizes: Any = {name: value}
     with pytest.raises(ValueError, match=f"^{name} must be a power of two, not {value}$"):
-        StreamedOptimizer(**{name: value})  # pyright: ignore[reportArgumentType]
+        StreamedOptimizer(**sizes)
 
 
 def test_no_layer_is_read_before_it_is_written():
-    small = {"workers": 2, "moments": 0, "burst": 4, "address_bits": 2, "count_bits": 1}
+    small: Any = {"workers": 2, "moments": 0, "burst": 4, "address_bits": 2, "count_bits": 1}
     proof = Proof(StreamedOptimizer(**small))
     prove_streamed_optimizer(proof)
     assert proof.run().proven

