@@ -68,5 +68,6 @@ OPTIMIZER = (
         proofs=({"moments": 0}, {"moments": 2}),
         mutants={"moments": 0},
         measured=(("default", "ecp5-85k-packed"),),
+        preview=True,
     ),
 )
