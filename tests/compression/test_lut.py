@@ -48,8 +48,10 @@ def test_fields_are_those_of_ml_dtypes(name):
     words = weights(number)
     values = values_of(number, words)
     sign, exponent, fraction = Fields(number.exponent_bits, number.fraction_bits, 1, 1).split(words)
-    mantissa, power = np.frexp(np.abs(values))
-    normal = np.isfinite(values) & (exponent != 0)
+    finite = np.isfinite(values)
+    # Whether a signalling NaN is an error there differs from one machine to the other.
+    mantissa, power = np.frexp(np.where(finite, np.abs(values), 0))
+    normal = finite & (exponent != 0)
     assert (np.signbit(values) == sign).all()
     assert (power[normal] - 1 + number.bias == exponent[normal]).all()
     scaled = (2 * mantissa[normal] - 1) * 2**number.fraction_bits
