@@ -12,7 +12,7 @@ import numpy as np
 from rich.console import Console
 
 from sluice.optimizer import StreamedOptimizer
-from sluice_sim.bench.streamed_optimizer import Layers
+from sluice_sim.bench.streamed_optimizer import Layers, row_bits
 from sluice_sim.memory import OnMemory, SharedMemory
 from sluice_sim.play import play
 
@@ -33,7 +33,7 @@ def step_cycles(workers: int, more: int, size: int, *, pauses: bool, lanes: int 
         layers.place(one, _numbers(layers, size))
     contents = [0] * (len(at) * room)
     for where, row in layers.memory.items():
-        contents[where] = sum(w << 32 * n for n, w in enumerate(row))
+        contents[where] = row_bits(row)
     values = lambda count: _numbers(layers, count)  # noqa: E731
     layers.add(size, at, options=ALGORITHMS[more], values=values)
     stands = {"every": EVERY, "pause": PAUSE} if pauses else {}
@@ -58,8 +58,9 @@ def bound(more: int, beats: int, *, pauses: bool) -> float:
 
 
 def _numbers(layers: Layers, count: int) -> Any:
-    words = layers.rng.standard_normal(count).astype(np.float32).view(np.uint32)
-    return np.abs(words.astype(np.int64)).astype(np.uint64) & np.uint64(0x7FFFFFFF)
+    # None is below zero, as no second moment is.
+    numbers = np.abs(layers.rng.standard_normal(count)).astype(np.float32)
+    return numbers.view(np.uint32).astype(np.uint64)
 
 
 def main() -> None:

@@ -6,11 +6,11 @@ made anew from their seed by whoever reads it.
 """
 
 import json
-import sys
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+from keep_traces import keep_traces
 from numpy.typing import NDArray
 
 OUTPUT = Path(__file__).resolve().parents[1] / "tests/data/optimizer/traces.npz"
@@ -77,16 +77,14 @@ def trace(seed: int, options: dict[str, Any]) -> dict[int, list[NDArray[np.float
     return kept
 
 
-def main() -> None:
-    """Write the traces."""
+def make() -> dict[str, Any]:
+    """Return the arrays: ``options``, and ``K/STEP`` of each of these."""
     arrays: dict[str, Any] = {"options": np.array(json.dumps(OPTIONS))}
     for k, options in enumerate(OPTIONS):
         for step, words in trace(k, options).items():
             arrays[f"{k}/{step}"] = np.stack(words).view(np.uint32)
-    OUTPUT.parent.mkdir(parents=True, exist_ok=True)
-    np.savez_compressed(OUTPUT, **arrays)
-    print(f"{OUTPUT}: {OUTPUT.stat().st_size} bytes")
+    return arrays
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    keep_traces(__doc__, OUTPUT, make)

@@ -5,11 +5,11 @@ operation of fp32 is rounded once. Needs the ``torch`` extra. Numbers are bit pa
 are NaN, infinities, subnormals and zeros of both signs, and what is half way between two codes.
 """
 
-import argparse
 from pathlib import Path
 
 import numpy as np
 import torch  # pyright: ignore[reportMissingImports]
+from keep_traces import keep_traces
 from numpy.typing import NDArray
 
 OUT = Path(__file__).resolve().parent.parent / "tests/data/quantization/traces.npz"
@@ -74,15 +74,5 @@ def make() -> dict[str, NDArray[np.uint32]]:
     return arrays
 
 
-def main() -> None:
-    """Write the arrays."""
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--out", type=Path, default=OUT, help="file to write")
-    out: Path = parser.parse_args().out
-    out.parent.mkdir(parents=True, exist_ok=True)
-    np.savez_compressed(out, allow_pickle=False, **make())
-    print(f"{out}: {out.stat().st_size} bytes")
-
-
 if __name__ == "__main__":
-    main()
+    keep_traces(__doc__, OUT, make)

@@ -5,12 +5,12 @@ powers of two. Needs the ``torch`` extra. Gradients are bit patterns, with their
 some steps there are infinities and NaN among them, and in others zeros alone.
 """
 
-import argparse
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import torch  # pyright: ignore[reportMissingImports]
+from keep_traces import keep_traces
 from numpy.typing import NDArray
 
 OUT = Path(__file__).resolve().parent.parent / "tests/data/optimizer/scaler.npz"
@@ -87,15 +87,5 @@ def make() -> dict[str, NDArray[Any]]:
     return {f"{k}/{name}": array for k in range(len(RUNS)) for name, array in run(k).items()}
 
 
-def main() -> None:
-    """Write the arrays."""
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--out", type=Path, default=OUT, help="file to write")
-    out: Path = parser.parse_args().out
-    out.parent.mkdir(parents=True, exist_ok=True)
-    np.savez_compressed(out, allow_pickle=False, **make())
-    print(f"{out}: {out.stat().st_size} bytes")
-
-
 if __name__ == "__main__":
-    main()
+    keep_traces(__doc__, OUT, make)

@@ -11,7 +11,14 @@ from sluice.arith.elementwise import Elementwise
 from sluice.catalogue import find_block
 from sluice.compression import CentroidDot, CentroidDotFloat
 from sluice.compression.gather_dot import GatherDot
-from sluice.optimizer import GradientMonitor, LossScale, Optimizer
+from sluice.optimizer import (
+    GradientMonitor,
+    LossScale,
+    Optimizer,
+    StreamedOptimizer,
+    streamed_optimizer,
+)
+from sluice.optimizer.layer_order import LayerOrder
 from sluice.quantization import ProductDecode, ProductEncode, product_decode
 from sluice.quantization.codebook import Codebook
 from sluice.stream import Pipeline
@@ -173,18 +180,26 @@ def test_broken_optimizer_is_refuted(right, wrong, told):
 
 
 @pytest.mark.parametrize(
-    ("right", "wrong", "told"),
+    ("cls", "right", "wrong", "told"),
     [
-        ("& ~meets.any() &", "&", "is read"),
-        ("looks.all() & full", "full", "is read"),
-        ("low.eq(held.w + held.offset)", "low.eq(held.w)", "is read"),
-        ("& ~active.all()", "", "more layers"),
-        ("writer.i.valid.eq(goes)", "writer.i.valid.eq(ready)", "the other does not"),
+        (LayerOrder, "& ~meets.any() &", "&", "is read"),
+        (LayerOrder, "looks.all() & full", "full", "is read"),
+        (LayerOrder, "low.eq(held.w + held.offset)", "low.eq(held.w)", "is read"),
+        (LayerOrder, "& ~active.all()", "", "more layers"),
+        (
+            StreamedOptimizer,
+            "writer.i.valid.eq(goes)",
+            "writer.i.valid.eq(order.o.valid)",
+            "does not",
+        ),
     ],
 )
-def test_broken_streamed_optimizer_is_refuted(right, wrong, told):
-    made = _changed("sluice.optimizer.streamed_optimizer", right, wrong)["StreamedOptimizer"]
-    small = {"workers": 2, "moments": 0, "burst": 4, "address_bits": 2, "count_bits": 1}
+def test_broken_streamed_optimizer_is_refuted(monkeypatch, cls, right, wrong, told):
+    made = _changed(cls.__module__, right, wrong)[cls.__name__]
+    if cls is LayerOrder:
+        monkeypatch.setattr(streamed_optimizer, "LayerOrder", made)
+        made = StreamedOptimizer
+    small: Any = {"workers": 2, "moments": 0, "burst": 4, "address_bits": 2, "count_bits": 1}
     proof = Proof(made(**small))
     optimizer.prove_streamed_optimizer(proof)
     _assert_refuted(proof, told)

@@ -7,6 +7,7 @@ from typing import Any
 from amaranth import Cat, Const, Module, Mux, Value
 
 from sluice.arith import AddUnit, ConvertUnit
+from sluice.arith.sum_pairs import sum_pairs
 from sluice.delay import delay, delay_line
 from sluice.formats import FORMATS, Float
 from sluice.store import Store
@@ -155,7 +156,8 @@ class FloatSums:
                 ]
             word = Mux(drained_2, stores[1].o, stores[0].o)
             found.append(delay(m, f"found_{k}", word, 1))
-        return self._sum_phases(self._sum_lanes(found))
+        lanes = sum_pairs(m, found, lambda: make_adder(times.phases))
+        return self._sum_phases(lanes)
 
     def _add(self, k: int, element: Value, lane: Value, counts: Value) -> tuple[Any, Any, Value]:
         """Return a sum with an element, the place in which it is, and whether it is any."""
@@ -178,20 +180,6 @@ class FloatSums:
             adder.b.eq(delay(m, f"element_{k}", element, 2)),
         ]
         return adder.o, places[-1], some[-1]
-
-    def _sum_lanes(self, terms: list[Value]) -> Value:
-        """Return the sum of the lanes, in pairs; one without another waits for the rest."""
-        m, level = self.m, 0
-        while len(terms) > 1:
-            sums: list[Value] = []
-            for k in range(0, len(terms) - 1, 2):
-                m.submodules[f"tree_{level}_{k // 2}"] = adder = make_adder(self.times.phases)
-                m.d.comb += [adder.a.eq(terms[k]), adder.b.eq(terms[k + 1])]
-                sums.append(adder.o)
-            if len(terms) % 2:
-                sums.append(delay_line(m, f"alone_{level}", terms[-1], self.times.adds))
-            terms, level = sums, level + 1
-        return terms[0]
 
     def _sum_phases(self, value: Value) -> Value:
         """Return the sum of the phases, in pairs; each comes a cycle after the one before."""

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from amaranth import Array, Module, Mux, Signal, unsigned
+from amaranth import Module, Mux, Signal, unsigned
 from amaranth.lib import data, stream, wiring
 from amaranth.lib.wiring import In, Out
 
@@ -78,7 +78,7 @@ class BurstReader(wiring.Component):
         # Whether there is room for a burst, as it was a cycle ago, but for what was taken then.
         has = Signal(self.arrays, init=(1 << self.arrays) - 1)
         goes = Signal()
-        room = Array(has)[asked.array] if self.arrays > 1 else has
+        room = has.bit_select(asked.array, 1)
         m.d.comb += [
             goes.eq(walk.o.valid & room & turns.i.ready & requests.i.ready),
             walk.o.ready.eq(room & turns.i.ready & requests.i.ready),

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from amaranth import Array, Module, Signal, Value
+from amaranth import Module, Signal, Value
 from amaranth.lib import stream, wiring
 from amaranth.lib.wiring import In, Out
 
@@ -91,7 +91,7 @@ class BurstWriter(wiring.Component):
             moves.eq(self.o.valid & self.o.ready),
             over.eq(moves & (left == 0)),
         ]
-        there = Array(whole)[planned.array] if self.arrays > 1 else whole
+        there = whole.bit_select(planned.array, 1)
         free = (~runs | over) & requests.i.ready & ends.i.ready & there
         m.d.comb += [
             starts.eq(walk.o.valid & free),

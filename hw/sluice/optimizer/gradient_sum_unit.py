@@ -2,12 +2,12 @@
 
 from typing import Any
 
-from amaranth import Cat, Module, Value
+from amaranth import Cat, Module
 from amaranth.lib import wiring
 from amaranth.lib.wiring import In, Out
 
 from sluice.arith.add_unit import AddUnit
-from sluice.delay import delay_line
+from sluice.arith.sum_pairs import sum_pairs
 from sluice.formats import FORMATS, Float
 
 __all__ = ["GradientSumUnit"]
@@ -51,24 +51,10 @@ class GradientSumUnit(wiring.Component):
 
     def elaborate(self, platform: Any) -> Module:
         m = Module()
-        width = 32 * self.lanes
-        terms: list[Value] = [self.i.word_select(k, width) for k in range(self.terms)]
-        level = 0
-        while len(terms) > 1:
-            pairs = [terms[k : k + 2] for k in range(0, len(terms), 2)]
-            terms = []
-            for k, pair in enumerate(pairs):
-                name = f"{level}_{k}"
-                if len(pair) == 1:
-                    terms.append(delay_line(m, f"alone_{name}", pair[0], self._make().latency))
-                    continue
-                sums: list[Value] = []
-                for lane in range(self.lanes):
-                    m.submodules[f"add_{name}_{lane}"] = unit = self._make()
-                    a, b = (one.word_select(lane, 32) for one in pair)
-                    m.d.comb += [unit.a.eq(a), unit.b.eq(b)]
-                    sums.append(unit.o)
-                terms.append(Cat(sums))
-            level += 1
-        m.d.comb += self.o.eq(terms[0])
+        words = [self.i.word_select(k, 32) for k in range(self.terms * self.lanes)]
+        sums = [
+            sum_pairs(m, words[k :: self.lanes], self._make, suffix=f"_{k}")
+            for k in range(self.lanes)
+        ]
+        m.d.comb += self.o.eq(Cat(sums))
         return m

@@ -12,18 +12,6 @@ __all__ = ["ALGORITHMS", "optimizer_layout", "optimizer_settings", "read_optimiz
 
 ALGORITHMS = ("sgd", "adam", "adamw")
 _FLAGS = ("maximize", "nesterov", "skip", "first")
-_NUMBERS: dict[str, float] = {
-    "lr": 1e-3,
-    "momentum": 0.0,
-    "dampening": 0.0,
-    "weight_decay": 0.0,
-    "beta1": 0.9,
-    "beta2": 0.999,
-    "eps": 1e-8,
-    "step": 1,
-    "scale": 1.0,
-    "clip_value": math.inf,
-}
 _RANGES = {
     "lr": (0, math.inf),
     "momentum": (0, math.inf),
@@ -149,9 +137,9 @@ def read_optimizer(texts: Mapping[str, str], moments: int) -> dict[str, int]:
     for name, text in texts.items():
         if name in _FLAGS or name == "algorithm":
             continue
-        if name not in _NUMBERS:
+        if name not in _RANGES:
             raise ValueError(
-                f"no option {name!r}: there are algorithm {' '.join((*_NUMBERS, *_FLAGS))}"
+                f"no option {name!r}: there are algorithm {' '.join((*_RANGES, *_FLAGS))}"
             )
         try:
             numbers[name] = float(text)

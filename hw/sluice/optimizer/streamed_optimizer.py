@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from amaranth import Cat, Const, Module, Mux, Signal, Value, unsigned
+from amaranth import Cat, Const, Module, Signal, Value, unsigned
 from amaranth.lib import data, stream, wiring
 from amaranth.lib.wiring import In, Out
 
@@ -13,15 +13,13 @@ from sluice.optimizer.burst_reader import BurstReader, request_layout
 from sluice.optimizer.burst_writer import BurstWriter
 from sluice.optimizer.gradient_frames import GradientFrames, faults_layout
 from sluice.optimizer.gradient_sum_unit import GradientSumUnit
+from sluice.optimizer.layer_order import LAYERS, LayerOrder
 from sluice.optimizer.optimizer import Optimizer
 from sluice.optimizer.settings import optimizer_layout
 from sluice.params import Flag, Int
 from sluice.stream import Beat, Fifo, Fork, Pipeline
 
 __all__ = ["StreamedOptimizer"]
-
-# Layers that have been begun and not finished.
-_LAYERS = 4
 
 
 class StreamedOptimizer(Block):
@@ -246,13 +244,13 @@ class StreamedOptimizer(Block):
 
     def _queue(self, m: Module, name: str, shape: Any) -> Fifo:
         """Return a queue with a place for each layer under way."""
-        m.submodules[name] = queue = Fifo(shape=shape, depth=_LAYERS, always_ready=True)
+        m.submodules[name] = queue = Fifo(shape=shape, depth=LAYERS, always_ready=True)
         return queue
 
     def _begin_layers(
         self, m: Module, reader: BurstReader, writer: BurstWriter, ended: Value
     ) -> tuple[Any, Any, list[Any]]:
-        """Take commands, each when there is room for it and nothing is still to be written there.
+        """Begin a layer as soon as it may; the first one under way has ``ended``.
 
         Returns
         -------
@@ -260,45 +258,16 @@ class StreamedOptimizer(Block):
             Queues: the length of each packet of gradients; the settings of each packet, and how
             many moments it has; and for each moment, whether it has that one.
         """
-        held: Any = Signal(self.command_layout)
-        full, ready = Signal(), Signal()
-        beats, end = Signal(self.beat_bits), Signal(self.address_bits)
-        goes = Signal()
-        with m.If(~full):
-            m.d.sync += [held.eq(self.command.payload), full.eq(self.command.valid)]
-        # A cycle to see how long it is, and one to see whether it meets another.
-        m.d.comb += self.command.ready.eq(~full)
-        last = held.count - held.count.any()
-        m.d.sync += [
-            beats.eq((last >> self.shift) + 1),
-            end.eq(held.w + (last >> self.shift)),
-        ]
-        looks = Signal(2)
-        m.d.sync += looks.eq(Mux(goes, 0, Cat(full, looks[0])))
-
-        active, first, final = Signal(_LAYERS), [], []
-        meets = Signal(_LAYERS)
-        head, tail = Signal(range(_LAYERS)), Signal(range(_LAYERS))
-        for k in range(_LAYERS):
-            low, high = (Signal(self.address_bits, name=f"{n}_{k}") for n in ("from", "to"))
-            first.append(low)
-            final.append(high)
-            m.d.sync += meets[k].eq(active[k] & (held.w <= high) & (low <= end))
-            with m.If(goes & (tail == k)):
-                m.d.sync += [
-                    active[k].eq(1),
-                    low.eq(held.w + held.offset),
-                    high.eq(end + held.offset),
-                ]
-            with m.Elif(ended & (head == k)):
-                m.d.sync += active[k].eq(0)
-        with m.If(ended):
-            m.d.sync += head.eq(head + 1)
-        with m.If(goes):
-            m.d.sync += [full.eq(0), tail.eq(tail + 1)]
+        m.submodules.order = order = LayerOrder(
+            self.command_layout, shift=self.shift, beat_bits=self.beat_bits
+        )
+        wiring.connect(m, wiring.flipped(self.command), order.i)
+        goes, begun = Signal(), order.o.payload
+        held, beats = begun.command, begun.beats
         m.d.comb += [
-            ready.eq(looks.all() & full & ~meets.any() & ~active.all()),
-            goes.eq(ready & reader.i.ready & writer.i.ready),
+            order.ended.eq(ended),
+            order.o.ready.eq(reader.i.ready & writer.i.ready),
+            goes.eq(order.o.valid & order.o.ready),
             reader.i.valid.eq(goes),
             writer.i.valid.eq(goes),
         ]
@@ -413,7 +382,7 @@ class StreamedOptimizer(Block):
 
     def _report(self, m: Module, done: Any, verdicts: Any) -> None:
         """Report each layer of which all is written."""
-        m.submodules.reports = reports = Fifo(shape=self.report_layout, depth=_LAYERS)
+        m.submodules.reports = reports = Fifo(shape=self.report_layout, depth=LAYERS)
         wiring.connect(m, reports.o, wiring.flipped(self.report))
         given: Any = reports.i.payload
         m.d.comb += [

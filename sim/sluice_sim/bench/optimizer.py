@@ -5,6 +5,7 @@ from typing import Any
 import numpy as np
 
 from sluice.optimizer import optimizer_settings
+from sluice.registers import pack_fields
 from sluice_sim.bench.arith import float_words, special_words
 from sluice_sim.bench.spec import Bench, Scenario, Word, beats, soiled
 from sluice_sim.golden.formats import FloatFormat, find_format
@@ -17,7 +18,6 @@ class OptimizerBench(Bench):
     """Packets of all lengths, each with other settings, of numbers of all kinds."""
 
     modules = ("sluice_sim.bench.tb_inputs", "sluice_sim.bench.tb_outputs")
-    quiet = 400
 
     def __init__(self, block: Any):
         super().__init__(block)
@@ -99,11 +99,7 @@ class OptimizerBench(Bench):
         settings = self.settings(rng, turn)
         if values is None:
             values = [float_words(self.number, rng, count) for _ in block.operands]
-        fields = dict(block.layout)
-        at, config = 0, 0
-        for name, shape in fields.items():
-            config |= settings[name] << at
-            at += shape if isinstance(shape, int) else shape.width
+        config = pack_fields(block.layout, settings)
         for name, words in zip(block.operands, values, strict=True):
             payloads = [soiled(block.beat, p, rng) for p in beats(block.beat, words.tolist())]
             first = config if name == "g" else None

@@ -11,7 +11,12 @@ from sluice_sim.bench.spec import Bench, Scenario, Word, beats, soiled
 from sluice_sim.golden.formats import FloatFormat, find_format
 from sluice_sim.golden.streamed_optimizer import train
 
-__all__ = ["Layers", "StreamedOptimizerBench"]
+__all__ = ["Layers", "StreamedOptimizerBench", "row_bits"]
+
+
+def row_bits(row: Sequence[int]) -> int:
+    """Return the words of a beat of memory as one."""
+    return sum(word << 32 * k for k, word in enumerate(row))
 
 
 class Layers:
@@ -98,7 +103,7 @@ class Layers:
                 self.read.append(one + start | (length - 1) << block.address_bits)
                 for k in range(start, start + length):
                     words = self.memory[one + k]
-                    self.read_data.append(sum(w << 32 * n for n, w in enumerate(words)))
+                    self.read_data.append(row_bits(words))
                 self.write.append(target + start | (length - 1) << block.address_bits)
                 burst = [p & ~keep_last for p in packet[start : start + length]]
                 burst[-1] |= keep_last

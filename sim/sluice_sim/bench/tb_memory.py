@@ -7,7 +7,7 @@ import cocotb
 from cocotb.triggers import ClockCycles, RisingEdge
 
 from sluice_sim.bench.spec import Scenario, Word
-from sluice_sim.bench.streamed_optimizer import Layers
+from sluice_sim.bench.streamed_optimizer import Layers, row_bits
 from sluice_sim.bench.tb import Run
 
 
@@ -31,7 +31,7 @@ class Memory:
             at = word & (1 << block.address_bits) - 1
             for k in range((word >> block.address_bits) + 1):
                 row = self.contents.get(at + k) or [0] * block.lanes
-                yield sum(w << 32 * n for n, w in enumerate(row))
+                yield row_bits(row)
 
     def written(self) -> Any:
         """Write burst by burst, and yield a confirmation for each."""

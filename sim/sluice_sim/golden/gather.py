@@ -6,7 +6,7 @@ from numpy.typing import ArrayLike, NDArray
 from sluice_sim.golden.arith import add, multiply
 from sluice_sim.golden.arith_convert import convert
 
-__all__ = ["bin_sums", "centroid_dot", "centroid_dot_float", "centroid_matmul"]
+__all__ = ["bin_sums", "centroid_dot", "centroid_dot_float", "centroid_matmul", "sum_pairs"]
 
 # -0, which changes no number that it is added to.
 MINUS_ZERO = 1 << 31
@@ -88,7 +88,7 @@ def centroid_dot_float(
         beat, lane = np.divmod(np.arange(x[part].size), lanes)
         place = at[part], beat, lane
         sums[place] = add(sums[place], x[part], source="fp32")
-    totals = _sum_pairs(_sum_pairs(sums))
+    totals = sum_pairs(sum_pairs(sums))
     products = multiply(totals, centroids, source="fp32")
     total = np.uint64(MINUS_ZERO)
     for index in np.unique(at):
@@ -96,11 +96,11 @@ def centroid_dot_float(
     return int(total) if at.size else 0
 
 
-def _sum_pairs(sums: NDArray[np.uint64]) -> NDArray[np.uint64]:
-    """Return the sum over the last axis, by pairs of neighbours."""
+def sum_pairs(sums: NDArray[np.uint64], *, flush: bool = False) -> NDArray[np.uint64]:
+    """Return the sum over the last axis, in fp32, by pairs of neighbours; one alone waits."""
     while sums.shape[-1] > 1:
         even = sums.shape[-1] // 2 * 2
-        pairs = add(sums[..., :even:2], sums[..., 1:even:2], source="fp32")
+        pairs = add(sums[..., :even:2], sums[..., 1:even:2], source="fp32", flush=flush)
         sums = np.concatenate([pairs, sums[..., even:]], axis=-1)
     return sums[..., 0]
 

@@ -6,10 +6,10 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from sluice_sim.golden.arith import add
+from sluice_sim.golden.gather import sum_pairs
 from sluice_sim.golden.optimizer import optimize
 
-__all__ = ["Trained", "sum_gradients", "train"]
+__all__ = ["Trained", "train"]
 
 Words = NDArray[np.uint64]
 
@@ -21,15 +21,6 @@ class Trained(NamedTuple):
     short: list[bool]
     long: list[bool]
     bad: bool
-
-
-def sum_gradients(gradients: Sequence[ArrayLike], *, flush: bool = False) -> Words:
-    """Return the sums: neighbours first, then theirs; one without a neighbour waits."""
-    terms = [np.asarray(g, np.uint64) for g in gradients]
-    while len(terms) > 1:
-        pairs = [terms[k : k + 2] for k in range(0, len(terms), 2)]
-        terms = [add(*p, source="fp32", flush=flush) if len(p) == 2 else p[0] for p in pairs]
-    return terms[0]
 
 
 def train(
@@ -56,7 +47,7 @@ def train(
     count = len(np.asarray(arrays[0]))
     given = [np.asarray(g, np.uint64) for g in gradients]
     fitted = [np.concatenate([g, np.zeros(count, np.uint64)])[:count] for g in given]
-    total = sum_gradients(fitted, flush=flush)
+    total = sum_pairs(np.stack(fitted, axis=-1), flush=flush)
     zeros = [np.zeros(count, np.uint64)] * (1 + moments - len(arrays))
     found = optimize(total, *arrays, *zeros, settings=settings, flush=flush)
     return Trained(
